@@ -1,0 +1,367 @@
+#include "engine/catalog.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST_FILES = 512 };
+
+/* A file that was looked at, in whatever state it was found. */
+struct file {
+    char *path;
+    struct stat seen;
+    char hash[MODULE_HASH_LEN];
+    struct module *module; /* NULL when it cannot be used */
+    char error[P2P_ERRLEN];
+    bool present; /* in the scan under way */
+};
+
+struct catalog {
+    pthread_mutex_t lock;
+    char *folder, *run_dir;
+    struct file *files[MOST_FILES]; /* by path */
+    unsigned n;
+};
+
+/* ---- names ---- */
+
+static bool goes_by(const struct p2p_scheduler *s, const char *name, const struct p2p_alias **alias)
+{
+    *alias = NULL;
+    if (strcmp(s->name, name) == 0)
+        return true;
+    for (const struct p2p_alias *a = s->aliases; a && a->name; a++)
+        if (strcmp(a->name, name) == 0) {
+            *alias = a;
+            return true;
+        }
+    return false;
+}
+
+static const struct p2p_scheduler *find_in(const struct module *m, const char *name,
+                                           const struct p2p_alias **alias)
+{
+    for (const struct p2p_scheduler *const *s = m->entry->schedulers; *s; s++)
+        if (goes_by(*s, name, alias))
+            return *s;
+    return NULL;
+}
+
+/* Another usable file that already answers to that name. */
+static const struct file *owner_of(const struct catalog *c, const struct file *but,
+                                   const char *name)
+{
+    const struct p2p_alias *alias;
+
+    for (unsigned i = 0; i < c->n; i++)
+        if (c->files[i] != but && c->files[i]->module && find_in(c->files[i]->module, name, &alias))
+            return c->files[i];
+    return NULL;
+}
+
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Every name of m that is taken already makes it unusable. */
+static int check_names(const struct catalog *c, const struct file *f, const struct module *m,
+                       char *err)
+{
+    for (const struct p2p_scheduler *const *s = m->entry->schedulers; *s; s++) {
+        const struct file *owner = owner_of(c, f, (*s)->name);
+        const char *name = (*s)->name;
+
+        for (const struct p2p_alias *a = (*s)->aliases; !owner && a && a->name; a++) {
+            name = a->name;
+            owner = owner_of(c, f, name);
+        }
+        if (owner) {
+            snprintf(err, P2P_ERRLEN,
+                     "%s: scheduler '%s' is already provided by %s; rename one or remove a file",
+                     f->path, name, base_of(owner->path));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- files ---- */
+
+static void file_free(struct file *f)
+{
+    module_unref(f->module);
+    free(f->path);
+    free(f);
+}
+
+static bool same_stat(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Takes a new or touched file in; true when that changed anything. */
+static bool take(struct catalog *c, struct file *f)
+{
+    char hash[MODULE_HASH_LEN] = "", err[P2P_ERRLEN] = "";
+    struct module *m;
+
+    if (f->module && module_hash(f->path, hash, err) == 0 && strcmp(hash, f->hash) == 0)
+        return false;
+    m = module_open(f->path, c->run_dir, err);
+    if (m && check_names(c, f, m, err)) {
+        module_unref(m);
+        m = NULL;
+    }
+    module_unref(f->module);
+    f->module = m;
+    snprintf(f->hash, sizeof(f->hash), "%s", m ? m->hash : "");
+    snprintf(f->error, sizeof(f->error), "%s", m ? "" : err);
+    return true;
+}
+
+static struct file *file_at(struct catalog *c, const char *path)
+{
+    unsigned at = 0;
+    struct file *f;
+
+    while (at < c->n && strcmp(c->files[at]->path, path) < 0)
+        at++;
+    if (at < c->n && strcmp(c->files[at]->path, path) == 0)
+        return c->files[at];
+    f = c->n < MOST_FILES ? calloc(1, sizeof(*f)) : NULL;
+    if (!f || !(f->path = strdup(path))) {
+        free(f);
+        return NULL;
+    }
+    memmove(&c->files[at + 1], &c->files[at], (c->n - at) * sizeof(c->files[0]));
+    c->files[at] = f;
+    c->n++;
+    return f;
+}
+
+static bool is_plugin_name(const char *name)
+{
+    size_t n = strlen(name);
+
+    return name[0] != '.' && n > 3 && strcmp(name + n - 3, ".so") == 0;
+}
+
+static int select_plugin(const struct dirent *e)
+{
+    return is_plugin_name(e->d_name);
+}
+
+struct report {
+    void (*changed)(void *ctx, const char *file, const char *error);
+    void *ctx;
+    int n;
+};
+
+static void report(struct report *r, const struct file *f, const char *error)
+{
+    r->n++;
+    if (r->changed)
+        r->changed(r->ctx, f->path, error);
+}
+
+static void drop_absent(struct catalog *c, struct report *r)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < c->n; i++) {
+        struct file *f = c->files[i];
+
+        if (f->present) {
+            c->files[kept++] = f;
+        } else {
+            report(r, f, "removed");
+            file_free(f);
+        }
+    }
+    c->n = kept;
+}
+
+/* A file that failed may have failed for a name that is free now. */
+static void retry_names(struct catalog *c, struct report *r)
+{
+    for (unsigned i = 0; i < c->n; i++) {
+        struct file *f = c->files[i];
+
+        if (!f->module && strstr(f->error, "is already provided by") && take(c, f) && f->module)
+            report(r, f, NULL);
+    }
+}
+
+int catalog_scan(struct catalog *c, void (*changed)(void *ctx, const char *file, const char *error),
+                 void *ctx, char err[P2P_ERRLEN])
+{
+    struct report r = {changed, ctx, 0};
+    struct dirent **names;
+    int n;
+
+    pthread_mutex_lock(&c->lock);
+    n = scandir(c->folder, &names, select_plugin, alphasort);
+    if (n < 0) {
+        snprintf(err, P2P_ERRLEN, "plugins.folder %s: %s", c->folder, strerror(errno));
+        pthread_mutex_unlock(&c->lock);
+        return -1;
+    }
+    for (unsigned i = 0; i < c->n; i++)
+        c->files[i]->present = false;
+    for (int i = 0; i < n; i++) {
+        char path[4096];
+        struct stat st;
+        struct file *f;
+
+        snprintf(path, sizeof(path), "%s/%s", c->folder, names[i]->d_name);
+        free(names[i]);
+        if (stat(path, &st))
+            continue; /* it went between the listing and now */
+        f = file_at(c, path);
+        if (!f)
+            continue;
+        f->present = true;
+        if (same_stat(&st, &f->seen))
+            continue;
+        f->seen = st;
+        if (take(c, f))
+            report(&r, f, f->module ? NULL : f->error);
+    }
+    free(names);
+    drop_absent(c, &r);
+    retry_names(c, &r);
+    pthread_mutex_unlock(&c->lock);
+    return r.n;
+}
+
+/* ---- asking ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void list_names(const struct catalog *c, char *out, size_t size)
+{
+    const char *names[MOST_FILES];
+    unsigned n = 0;
+    size_t at = 0;
+
+    for (unsigned i = 0; i < c->n; i++)
+        for (const struct p2p_scheduler *const *s =
+                 c->files[i]->module ? c->files[i]->module->entry->schedulers : NULL;
+             s && *s && n < MOST_FILES; s++)
+            names[n++] = (*s)->name;
+    qsort(names, n, sizeof(names[0]), by_text);
+    snprintf(out, size, "none");
+    for (unsigned i = 0; i < n && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", names[i]);
+}
+
+/* The reason of a file that failed and is called like the name. */
+static const struct file *failed_file(const struct catalog *c, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (unsigned i = 0; i < c->n; i++) {
+        const char *base = base_of(c->files[i]->path);
+
+        if (!c->files[i]->module && strncmp(base, name, n) == 0 && strcmp(base + n, ".so") == 0)
+            return c->files[i];
+    }
+    return NULL;
+}
+
+int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit, char err[P2P_ERRLEN])
+{
+    const struct file *failed;
+    char names[160];
+    int rc = -1;
+
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < c->n && rc; i++) {
+        struct module *m = c->files[i]->module;
+
+        hit->scheduler = m ? find_in(m, name, &hit->alias) : NULL;
+        if (hit->scheduler) {
+            hit->module = module_ref(m);
+            rc = 0;
+        }
+    }
+    failed = rc ? failed_file(c, name) : NULL;
+    if (failed) {
+        snprintf(err, P2P_ERRLEN, "no scheduler '%.48s': %.190s", name, failed->error);
+    } else if (rc) {
+        list_names(c, names, sizeof(names));
+        snprintf(err, P2P_ERRLEN, "no scheduler '%.48s'; known: %s", name, names);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return rc;
+}
+
+void catalog_each(struct catalog *c, void (*row)(void *ctx, const struct catalog_row *), void *ctx)
+{
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < c->n; i++) {
+        const struct file *f = c->files[i];
+
+        row(ctx, &(struct catalog_row){f->path, f->module ? NULL : f->error, f->module});
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- life ---- */
+
+static int make_run_dir(const char *run_dir, char *err)
+{
+    struct stat st;
+
+    if (mkdir(run_dir, 0700) && errno != EEXIST) {
+        snprintf(err, P2P_ERRLEN, "cannot make %s: %s; set node.run_dir", run_dir, strerror(errno));
+        return -1;
+    }
+    if (lstat(run_dir, &st) || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+        chmod(run_dir, 0700)) {
+        snprintf(err, P2P_ERRLEN, "%s is not a folder of this user; set node.run_dir", run_dir);
+        return -1;
+    }
+    return 0;
+}
+
+struct catalog *catalog_new(const char *folder, const char *run_dir, char err[P2P_ERRLEN])
+{
+    struct catalog *c;
+
+    if (make_run_dir(run_dir, err))
+        return NULL;
+    c = calloc(1, sizeof(*c));
+    if (!c || !(c->folder = strdup(folder)) || !(c->run_dir = strdup(run_dir))) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        if (c)
+            free(c->folder);
+        free(c);
+        return NULL;
+    }
+    pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+void catalog_free(struct catalog *c)
+{
+    for (unsigned i = 0; i < c->n; i++)
+        file_free(c->files[i]);
+    rmdir(c->run_dir);
+    pthread_mutex_destroy(&c->lock);
+    free(c->folder);
+    free(c->run_dir);
+    free(c);
+}

@@ -1,0 +1,82 @@
+/*
+ * decision.h - one job's way from arrival to outcome, driven through the
+ * scheduler instance that was current when it arrived.
+ *
+ * A decision lives inside the host's job (or the simulator's) and belongs to
+ * that job's thread: every call below is made there.  Exactly one
+ * decision_begin, then events as the world delivers them, then exactly one
+ * decision_end; after it the memory may be reused.
+ *
+ *   begin ─► deciding ─► run_here ───────────────► end
+ *              │  ▲  └──► forward ─► refused ─┐ └─► end
+ *              │  └─ probed / timer ◄─ probe, wait │
+ *              └──► refuse ─► end       ◄──────────┘ (decides again)
+ *
+ * Answers that arrive after the decision moved on carry an old round and are
+ * dropped.
+ */
+#ifndef ENGINE_DECISION_H
+#define ENGINE_DECISION_H
+
+#include "engine/engine.h"
+
+struct instance;
+
+enum decision_state {
+    DECISION_IDLE, /* before begin and after end */
+    DECISION_DECIDING,
+    DECISION_PROBING,
+    DECISION_WAITING,
+    DECISION_LOCAL,     /* final unless the world ends it as FULL */
+    DECISION_FORWARDED, /* may come back as refused */
+    DECISION_REJECTED
+};
+
+enum { DECISION_INLINE = 256 + 64 * 32 }; /* bytes of plugin state and probes without malloc */
+
+struct decision {
+    struct engine *engine;
+    enum decision_state state;
+    struct p2p_request rq; /* what the plugin sees; the job's part is set by begin */
+    uint32_t round;        /* changes with every wait */
+    uint32_t probes_open, probes_needed;
+    uint32_t probes_total;
+    uint64_t probe_started_ns, probe_ns; /* time spent waiting for probes, in all */
+    uint64_t decide_ns;                  /* begin until the final action */
+    uint64_t began_ns;
+    char scheduler[256]; /* see decision_scheduler */
+    /* Private to the engine. */
+    struct instance *instance; /* pinned; NULL once taken away; under the world's lock */
+    bool pinned;               /* as far as this thread knows */
+    struct decision *next, *prev;
+    uint32_t steps;
+    void *heap;
+    _Alignas(16) unsigned char memory[DECISION_INLINE];
+};
+
+/* The job's part of the request. */
+struct decision_job {
+    uint64_t id, arrival_ns, deadline_ns, payload_len;
+    uint32_t function, hops, from, flags; /* as in struct p2p_request */
+};
+
+/* Asks the current instance; acts through the world before it returns. */
+void decision_begin(struct engine *e, struct decision *d, const struct decision_job *job);
+
+/* Answer to the probe in `slot` of that round: status is P2P_PROBE_OK, _TIMEOUT
+ * or _GONE; the loads are read only when it is OK. */
+void decision_probed(struct decision *d, uint32_t round, uint32_t slot, uint32_t status,
+                     uint32_t load, uint32_t queue, uint32_t slots, uint64_t rtt_ns);
+
+void decision_timer(struct decision *d, uint32_t round);
+
+/* The peer could not take the job; it did not run. */
+void decision_refused(struct decision *d);
+
+/* The job is over.  out->size and n_probes, probe_ns and hops are filled in here. */
+void decision_end(struct decision *d, struct p2p_outcome *out);
+
+/* The X-P2pfaas-Scheduler text of the instance that it began with. */
+const char *decision_scheduler(const struct decision *d);
+
+#endif

@@ -1,0 +1,326 @@
+#include "engine/instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/params.h"
+
+/* ---- memory for the plugin ---- */
+
+struct arena {
+    struct arena *next;
+    _Alignas(16) unsigned char bytes[];
+};
+
+static struct instance *instance_of(const struct p2p_host *h)
+{
+    return h->ctx;
+}
+
+static void *host_alloc(const struct p2p_host *h, size_t size)
+{
+    struct instance *i = instance_of(h);
+    struct arena *a;
+
+    if (!i->may_alloc || size > ENGINE_MEMORY_LIMIT - i->arena_bytes)
+        return NULL;
+    a = calloc(1, sizeof(*a) + size);
+    if (!a)
+        return NULL;
+    i->arena_bytes += size;
+    a->next = i->arena;
+    i->arena = a;
+    return a->bytes;
+}
+
+/* ---- services ---- */
+
+static uint64_t rotate(uint64_t x, int k)
+{
+    return x << k | x >> (64 - k);
+}
+
+/* xoshiro256** by Blackman and Vigna, doi:10.1145/3460772. */
+static uint64_t host_rand(const struct p2p_host *h)
+{
+    uint64_t *s = instance_of(h)->rng;
+    uint64_t result = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 45);
+    return result;
+}
+
+/* splitmix64, as its authors advise for filling the state from one number. */
+static void seed_rng(struct instance *i, uint64_t seed)
+{
+    for (int k = 0; k < 4; k++) {
+        uint64_t z = seed += 0x9e3779b97f4a7c15u;
+
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        i->rng[k] = z ^ z >> 31;
+    }
+}
+
+static void host_log(const struct p2p_host *h, uint32_t level, const char *msg)
+{
+    struct instance *i = instance_of(h);
+
+    i->world->log(i->world_ctx, i->name, level, msg);
+}
+
+static uint64_t host_now(const struct p2p_host *h)
+{
+    struct instance *i = instance_of(h);
+
+    return i->world->now(i->world_ctx);
+}
+
+static uint32_t host_peer_id(const struct p2p_host *h, const char *name)
+{
+    struct instance *i = instance_of(h);
+
+    return i->world->peer_id(i->world_ctx, name);
+}
+
+static const char *host_peer_name(const struct p2p_host *h, uint32_t id)
+{
+    struct instance *i = instance_of(h);
+
+    return i->world->peer_name(i->world_ctx, id);
+}
+
+static struct instance_metric *metric_of(const struct p2p_host *h, const char *name,
+                                         const char *help, bool is_gauge)
+{
+    struct instance *i = instance_of(h);
+    struct instance_metric *m;
+
+    for (unsigned k = 0; k < i->n_metrics; k++)
+        if (strcmp(i->metric[k].name, name) == 0 && i->metric[k].is_gauge == is_gauge)
+            return &i->metric[k];
+    if (!i->may_alloc || i->n_metrics == INSTANCE_METRICS)
+        return &i->scratch;
+    m = &i->metric[i->n_metrics++];
+    m->is_gauge = is_gauge;
+    snprintf(m->name, sizeof(m->name), "%s", name);
+    snprintf(m->help, sizeof(m->help), "%s", help ? help : "");
+    return m;
+}
+
+static uint64_t *host_counter(const struct p2p_host *h, const char *name, const char *help)
+{
+    return &metric_of(h, name, help, false)->value.counter;
+}
+
+static double *host_gauge(const struct p2p_host *h, const char *name, const char *help)
+{
+    return &metric_of(h, name, help, true)->value.gauge;
+}
+
+/* No learner can be bound in this version of the host. */
+static bool host_act(const struct p2p_host *h, const float *state, uint64_t mask,
+                     struct p2p_choice *out)
+{
+    (void)h;
+    (void)state;
+    (void)mask;
+    (void)out;
+    return false;
+}
+
+static void host_reward(const struct p2p_host *h, uint64_t episode, float reward, const float *next)
+{
+    (void)h;
+    (void)episode;
+    (void)reward;
+    (void)next;
+}
+
+static const void *host_extension(const struct p2p_host *h, const char *id)
+{
+    (void)h;
+    (void)id;
+    return NULL;
+}
+
+static void fill_host(struct instance *i)
+{
+    i->host = (struct p2p_host){
+        .size = sizeof(i->host),
+        .abi_major = P2P_ABI_MAJOR,
+        .abi_minor = P2P_ABI_MINOR,
+        .ctx = i,
+        .instance = i->name,
+        .log_level = P2P_LOG_DEBUG,
+        .node_id = P2P_NONE,
+        .log = host_log,
+        .rand = host_rand,
+        .now = host_now,
+        .alloc = host_alloc,
+        .counter = host_counter,
+        .gauge = host_gauge,
+        .peer_id = host_peer_id,
+        .peer_name = host_peer_name,
+        .act = host_act,
+        .reward = host_reward,
+        .extension = host_extension,
+    };
+}
+
+/* ---- parameters ---- */
+
+static void list_parameters(const struct p2p_param *table, uint32_t n, char *out, size_t size)
+{
+    size_t at = 0;
+
+    snprintf(out, size, "none");
+    for (uint32_t i = 0; i < n && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", table[i].name);
+}
+
+static int set_ordered(struct instance *i, const struct selection *s, const struct p2p_alias *alias,
+                       char *err)
+{
+    uint32_t count = params_count(i->ops.params);
+    uint32_t wanted = alias ? alias->n_params : 0, most = alias ? UINT32_MAX : count;
+    char names[160];
+
+    if (s->n < wanted || s->n > most) {
+        list_parameters(i->ops.params, alias ? wanted : count, names, sizeof(names));
+        snprintf(err, P2P_ERRLEN, "%s: %u parameters given; it takes, in this order: %s", s->name,
+                 s->n, names);
+        return -1;
+    }
+    /* The original ignores what comes after the list. */
+    for (uint32_t k = 0; k < s->n && k < (alias ? wanted : count); k++)
+        if (params_set(&i->ops.params[k], i->self, s->values[k], err))
+            return -1;
+    return 0;
+}
+
+static int set_named(struct instance *i, const struct selection *s, char *err)
+{
+    for (uint32_t k = 0; k < s->n; k++) {
+        const struct p2p_param *p = params_find(i->ops.params, s->names[k]);
+
+        if (!p) {
+            char names[160];
+
+            list_parameters(i->ops.params, params_count(i->ops.params), names, sizeof(names));
+            snprintf(err, P2P_ERRLEN, "%s: no parameter '%.40s'; it takes: %s", s->name,
+                     s->names[k], names);
+            return -1;
+        }
+        if (params_set(p, i->self, s->values[k], err))
+            return -1;
+    }
+    return 0;
+}
+
+/* "PowerOfNScheduler(1, 2, true, 1)". */
+static void name_fully(struct instance *i)
+{
+    size_t at = (size_t)snprintf(i->full, sizeof(i->full), "%s", i->name);
+
+    for (uint32_t k = 0; k < i->n_params && at < sizeof(i->full); k++) {
+        char value[64];
+
+        params_format(&i->ops.params[k], i->self, value, sizeof(value));
+        at += (size_t)snprintf(i->full + at, sizeof(i->full) - at, "%s%s", k ? ", " : "(", value);
+    }
+    if (i->n_params && at < sizeof(i->full))
+        snprintf(i->full + at, sizeof(i->full) - at, ")");
+}
+
+/* ---- life ---- */
+
+static void release(struct instance *i)
+{
+    struct arena *a, *next;
+
+    if (i->self)
+        params_release(i->ops.params, i->self);
+    for (a = i->arena; a; a = next) {
+        next = a->next;
+        free(a);
+    }
+    free(i->self);
+    module_unref(i->module);
+    free(i);
+}
+
+static int set_up(struct instance *i, const struct selection *s, const struct p2p_alias *alias,
+                  char *err)
+{
+    char why[P2P_ERRLEN] = "";
+    int rc;
+
+    if (params_defaults(i->ops.params, i->self, err))
+        return -1;
+    rc = s->names && !alias ? set_named(i, s, err) : set_ordered(i, s, alias, err);
+    if (rc)
+        return -1;
+    i->by_alias = alias != NULL;
+    i->n_params = alias ? alias->n_params : params_count(i->ops.params);
+    name_fully(i);
+    if (i->ops.flags & P2P_SCHED_NEEDS_LEARNER) {
+        snprintf(err, P2P_ERRLEN, "%s: it needs a learner, and none can be bound", s->name);
+        return -1;
+    }
+    i->may_alloc = true;
+    if (i->ops.init && i->ops.init(i->self, &i->host, why)) {
+        why[sizeof(why) - 1] = '\0';
+        snprintf(err, P2P_ERRLEN, "%s: its init failed: %.200s", s->name,
+                 why[0] ? why : "no reason given");
+        return -1;
+    }
+    i->may_alloc = false;
+    return 0;
+}
+
+struct instance *instance_new(const struct world *world, void *ctx, struct catalog_hit *hit,
+                              const struct selection *s, char err[P2P_ERRLEN])
+{
+    static _Atomic uint64_t generations;
+    struct instance *i = calloc(1, sizeof(*i));
+    uint32_t size = hit->scheduler->size;
+
+    if (!i) {
+        module_unref(hit->module);
+        goto memory;
+    }
+    i->module = hit->module;
+    memcpy(&i->ops, hit->scheduler, size < sizeof(i->ops) ? size : sizeof(i->ops));
+    i->world = world;
+    i->world_ctx = ctx;
+    i->generation = ++generations;
+    snprintf(i->name, sizeof(i->name), "%s", s->name);
+    seed_rng(i, world->seed(ctx));
+    fill_host(i);
+    i->self = calloc(1, i->ops.instance_size ? i->ops.instance_size : 1);
+    if (!i->self) {
+        release(i);
+        goto memory;
+    }
+    if (set_up(i, s, hit->alias, err)) {
+        release(i);
+        return NULL;
+    }
+    return i;
+memory:
+    snprintf(err, P2P_ERRLEN, "%s: out of memory", s->name);
+    return NULL;
+}
+
+void instance_free(struct instance *i)
+{
+    if (i->ops.fini)
+        i->ops.fini(i->self);
+    release(i);
+}

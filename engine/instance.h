@@ -1,0 +1,57 @@
+/*
+ * instance.h - one scheduler instance: the plugin's own struct, the services that
+ * the host gives it, and who still needs it.  Private to the engine.
+ *
+ * What is marked "locked" is touched only under the world's lock.
+ */
+#ifndef ENGINE_INSTANCE_H
+#define ENGINE_INSTANCE_H
+
+#include "engine/decision.h"
+
+enum { INSTANCE_METRICS = 64, INSTANCE_FULL = 256 };
+
+struct instance_metric {
+    char name[64], help[128];
+    bool is_gauge;
+    union {
+        uint64_t counter;
+        double gauge;
+    } value; /* locked */
+};
+
+struct instance {
+    struct p2p_scheduler ops; /* the part that the plugin's SDK knew, the rest zero */
+    void *self;
+    struct p2p_host host;
+    const struct world *world;
+    void *world_ctx;
+    struct module *module; /* a reference */
+    char name[64];         /* as selected */
+    char full[INSTANCE_FULL];
+    bool by_alias;
+    uint32_t n_params;
+    uint64_t generation;
+    uint64_t rng[4]; /* locked */
+    struct arena *arena;
+    size_t arena_bytes;
+    bool may_alloc;
+    unsigned n_metrics;
+    struct instance_metric metric[INSTANCE_METRICS];
+    struct instance_metric scratch; /* of those that did not fit */
+    /* locked */
+    unsigned pins;     /* open decisions, and visitors */
+    unsigned visitors; /* threads that look at its parameters */
+    bool retired;
+    uint64_t retired_ns;
+    struct decision *open;
+    struct instance *next; /* retired */
+};
+
+/* Takes over the reference in hit->module, also when it fails.  NULL with a reason. */
+struct instance *instance_new(const struct world *world, void *ctx, struct catalog_hit *hit,
+                              const struct selection *s, char err[P2P_ERRLEN]);
+/* fini() and everything else; not under the lock. */
+void instance_free(struct instance *i);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * private.h - what engine.c and decision.c share.
+ */
+#ifndef ENGINE_PRIVATE_H
+#define ENGINE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "engine/instance.h"
+
+struct engine {
+    struct catalog *catalog;
+    const struct world *world;
+    void *ctx;
+    pthread_mutex_t selecting; /* one selection at a time; taken before the world's lock */
+    /* Under the world's lock. */
+    struct engine_settings settings;
+    struct instance *current;
+    struct instance *retired;
+    struct engine_stats stats;
+};
+
+/* All under the world's lock. */
+void engine_pin(struct instance *i, struct decision *d);
+/* Returns the instance when it is to be freed, after the lock was left. */
+struct instance *engine_unpin(struct engine *e, struct instance *i, struct decision *d);
+
+#endif
