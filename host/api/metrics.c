@@ -1,0 +1,219 @@
+/*
+ * metrics.c - GET /metrics: Prometheus text exposition format 0.0.4.
+ */
+#include <math.h>
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/node.h"
+#include "host/route.h"
+
+static uint64_t sum(const struct node *n, enum counter c)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < n->n_shards; i++)
+        total += n->shards[i].metrics.count[c];
+    return total;
+}
+
+static void say(struct buf *b, const char *name, const char *type, const char *help)
+{
+    buf_printf(b, "# HELP p2pfaas_%s %s\n# TYPE p2pfaas_%s %s\n", name, help, name, type);
+}
+
+static void single(struct buf *b, const char *name, const char *type, const char *help,
+                   double value)
+{
+    say(b, name, type, help);
+    buf_printf(b, "p2pfaas_%s %.17g\n", name, value);
+}
+
+/* Rows of other shards with the same labels are added to the first's. */
+static uint64_t cell_total(const struct node *n, uint32_t id, int code, enum ran_where where)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        const struct function_metrics *f = n->shards[i].metrics.function[id];
+
+        for (const struct request_cell *c = f ? f->cells : NULL; c; c = c->next)
+            if (c->code == code && c->where == where)
+                total += c->count;
+    }
+    return total;
+}
+
+static bool seen_before(const struct node *n, unsigned shard, uint32_t id,
+                        const struct request_cell *cell)
+{
+    for (unsigned i = 0; i < shard; i++) {
+        const struct function_metrics *f = n->shards[i].metrics.function[id];
+
+        for (const struct request_cell *c = f ? f->cells : NULL; c; c = c->next)
+            if (c->code == cell->code && c->where == cell->where)
+                return true;
+    }
+    return false;
+}
+
+static void requests_of(struct buf *b, struct node *n, uint32_t id)
+{
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        const struct function_metrics *f = n->shards[i].metrics.function[id];
+
+        for (const struct request_cell *c = f ? f->cells : NULL; c; c = c->next)
+            if (!seen_before(n, i, id, c))
+                buf_printf(b,
+                           "p2pfaas_requests_total{function=\"%s\",code=\"%d\",ran=\"%s\"} %llu\n",
+                           function_name(&n->names, id), c->code, ran_where_name(c->where),
+                           (unsigned long long)cell_total(n, id, c->code, c->where));
+    }
+}
+
+static void histogram_of(struct buf *b, struct node *n, uint32_t id)
+{
+    const char *name = function_name(&n->names, id);
+    uint64_t count = 0, total_ns = 0;
+    bool any = false;
+
+    for (unsigned i = 0; i < n->n_shards; i++)
+        any |= n->shards[i].metrics.function[id] != NULL;
+    if (!any)
+        return;
+    for (unsigned k = 0; k < METRICS_BUCKETS; k++) {
+        char bound[32] = "+Inf";
+
+        for (unsigned i = 0; i < n->n_shards; i++) {
+            const struct function_metrics *f = n->shards[i].metrics.function[id];
+
+            count += f ? f->bucket[k] : 0;
+            total_ns += f && k == 0 ? f->total_ns : 0;
+        }
+        if (isfinite(metrics_bucket_seconds[k]))
+            snprintf(bound, sizeof(bound), "%g", metrics_bucket_seconds[k]);
+        buf_printf(b, "p2pfaas_request_seconds_bucket{function=\"%s\",le=\"%s\"} %llu\n", name,
+                   bound, (unsigned long long)count);
+    }
+    buf_printf(b, "p2pfaas_request_seconds_sum{function=\"%s\"} %.9f\n", name,
+               (double)total_ns / 1e9);
+    buf_printf(b, "p2pfaas_request_seconds_count{function=\"%s\"} %llu\n", name,
+               (unsigned long long)count);
+}
+
+static void write_requests(struct buf *b, struct node *n)
+{
+    say(b, "requests_total", "counter",
+        "invocations answered, by function, HTTP status and where they ran");
+    for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
+        requests_of(b, n, id);
+    say(b, "request_seconds", "histogram", "from a complete request to its answer");
+    for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
+        histogram_of(b, n, id);
+}
+
+static void write_decisions(struct buf *b, struct node *n)
+{
+    static const char *const actions[] = {"local", "forward", "reject", "probe", "wait", "done"};
+    struct engine_stats s;
+
+    engine_stats(n->engine, &s);
+    say(b, "decisions_total", "counter", "actions that the schedulers returned");
+    for (unsigned i = 0; i <= P2P_DONE; i++)
+        buf_printf(b, "p2pfaas_decisions_total{action=\"%s\"} %llu\n", actions[i],
+                   (unsigned long long)s.decisions[i]);
+    say(b, "plugin_misbehaviour_total", "counter",
+        "actions against the rules, each replaced by the fallback");
+    for (unsigned i = 0; i < MISBEHAVED_KINDS; i++)
+        buf_printf(b, "p2pfaas_plugin_misbehaviour_total{kind=\"%s\"} %llu\n",
+                   misbehaviour_name((enum misbehaviour)i), (unsigned long long)s.misbehaved[i]);
+    single(b, "decision_fallbacks_total", "counter", "decisions ended by the fallback action",
+           (double)s.fallbacks);
+    single(b, "scheduler_selections_total", "counter", "schedulers selected since the start",
+           (double)s.selections);
+    single(b, "scheduler_selections_failed_total", "counter", "selections refused",
+           (double)s.failed_selections);
+    single(b, "plugin_outcomes_dropped_total", "counter",
+           "outcomes not told to an instance that was drained by force",
+           (double)s.outcomes_dropped);
+    single(b, "plugin_instances", "gauge", "scheduler instances, the current and retired ones",
+           s.instances);
+    single(b, "plugin_modules", "gauge", "plugin modules mapped", module_count());
+}
+
+static void write_node(struct buf *b, struct node *n)
+{
+    say(b, "probes_total", "counter", "peers asked for their load");
+    buf_printf(b,
+               "p2pfaas_probes_total{answer=\"ok\"} %llu\n"
+               "p2pfaas_probes_total{answer=\"timeout\"} %llu\n"
+               "p2pfaas_probes_total{answer=\"gone\"} %llu\n",
+               (unsigned long long)sum(n, COUNT_PROBES_OK),
+               (unsigned long long)sum(n, COUNT_PROBES_TIMEOUT),
+               (unsigned long long)sum(n, COUNT_PROBES_GONE));
+    say(b, "forwards_total", "counter", "jobs sent to peers, and those that came back unrun");
+    buf_printf(b,
+               "p2pfaas_forwards_total{what=\"sent\"} %llu\n"
+               "p2pfaas_forwards_total{what=\"refused\"} %llu\n"
+               "p2pfaas_forwards_total{what=\"failed\"} %llu\n",
+               (unsigned long long)sum(n, COUNT_FORWARDS_SENT),
+               (unsigned long long)sum(n, COUNT_FORWARDS_REFUSED),
+               (unsigned long long)sum(n, COUNT_FORWARDS_FAILED));
+    single(b, "peer_requests_total", "counter", "invocations that came from peers",
+           (double)sum(n, COUNT_PEER_REQUESTS));
+    single(b, "cold_starts_total", "counter", "invocations that waited for their program to start",
+           (double)sum(n, COUNT_COLD_STARTS));
+    single(b, "clients_gone_total", "counter", "jobs cancelled because the client hung up",
+           (double)sum(n, COUNT_CLIENTS_GONE));
+    single(b, "bad_requests_total", "counter", "requests refused before there was a job",
+           (double)sum(n, COUNT_BAD_REQUESTS));
+    single(b, "slots", "gauge", "functions that may run at once", n->slots.limit);
+    single(b, "slots_running", "gauge", "functions running now", n->slots.running);
+    single(b, "queue_limit", "gauge", "jobs that may wait for a slot", n->slots.queue_limit);
+    single(b, "queue_length", "gauge", "jobs waiting for a slot", n->slots.queued);
+    single(b, "body_bytes_held", "gauge", "bytes of request bodies", (double)n->memory_held);
+    single(b, "reloads_total", "counter", "configurations applied after SIGHUP", n->reloads);
+    single(b, "reloads_failed_total", "counter", "configurations refused after SIGHUP",
+           n->reload_failures);
+}
+
+static void write_plugin_metric(void *ctx, const char *name, const char *help, bool is_gauge,
+                                double value)
+{
+    struct buf *b = ctx;
+    char full[96];
+
+    snprintf(full, sizeof(full), "plugin_%.80s", name);
+    single(b, full, is_gauge ? "gauge" : "counter", help, value);
+}
+
+static void write_peers(struct buf *b, struct node *n)
+{
+    say(b, "peers", "gauge", "listed peers");
+    {
+        uint32_t up,
+            down = peers_down(&n->peers, (uint32_t[CONFIG_MAX_PEERS]){0}, CONFIG_MAX_PEERS);
+
+        pthread_mutex_lock(&n->peers.lock);
+        up = n->peers.n_up;
+        pthread_mutex_unlock(&n->peers.lock);
+        buf_printf(b, "p2pfaas_peers{state=\"up\"} %u\np2pfaas_peers{state=\"down\"} %u\n", up,
+                   down);
+    }
+}
+
+void api_metrics(struct exchange *x)
+{
+    struct node *n = x->shard->node;
+    struct buf *b = &x->response.body;
+
+    write_requests(b, n);
+    write_decisions(b, n);
+    write_node(b, n);
+    write_peers(b, n);
+    engine_plugin_metrics(n->engine, write_plugin_metric, b);
+    headers_add(&x->response.headers, "Content-Type", "text/plain; version=0.0.4");
+    x->response.status = MHD_HTTP_OK;
+}

@@ -1,0 +1,145 @@
+/*
+ * plugins.c - GET /plugins and /plugins/{name}: what can be selected, and how.
+ */
+#include <cjson/cJSON.h>
+#include <microhttpd.h>
+#include <string.h>
+
+#include "host/api/api.h"
+#include "host/node.h"
+#include "host/route.h"
+
+struct listing {
+    cJSON *out;
+    const char *wanted; /* one scheduler, or NULL for all */
+    struct engine_current now;
+};
+
+static cJSON *parameters_json(const struct p2p_param *table)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (const struct p2p_param *p = table; p && p->name; p++) {
+        cJSON *row = cJSON_CreateObject();
+        char text[256];
+
+        cJSON_AddStringToObject(row, "name", p->name);
+        cJSON_AddStringToObject(row, "type", params_type_name(p));
+        params_format_default(p, text, sizeof(text));
+        cJSON_AddStringToObject(row, "default", text);
+        params_allowed(p, text, sizeof(text));
+        cJSON_AddStringToObject(row, "allowed", text);
+        cJSON_AddStringToObject(row, "help", p->help);
+        cJSON_AddItemToArray(list, row);
+    }
+    return list;
+}
+
+static cJSON *aliases_json(const struct p2p_scheduler *s)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (const struct p2p_alias *a = s->aliases; a && a->name; a++) {
+        cJSON *row = cJSON_CreateObject();
+        cJSON *order = cJSON_CreateArray();
+
+        for (uint32_t i = 0; i < a->n_params; i++)
+            cJSON_AddItemToArray(order, cJSON_CreateString(s->params[i].name));
+        cJSON_AddStringToObject(row, "name", a->name);
+        cJSON_AddItemToObject(row, "parameters", order);
+        cJSON_AddItemToArray(list, row);
+    }
+    return list;
+}
+
+static bool goes_by(const struct p2p_scheduler *s, const char *name)
+{
+    if (strcmp(s->name, name) == 0)
+        return true;
+    for (const struct p2p_alias *a = s->aliases; a && a->name; a++)
+        if (strcmp(a->name, name) == 0)
+            return true;
+    return false;
+}
+
+static cJSON *scheduler_json(const struct listing *l, const struct module *m,
+                             const struct p2p_scheduler *s)
+{
+    cJSON *row = cJSON_CreateObject();
+    char abi[16];
+
+    snprintf(abi, sizeof(abi), "%u.%u", m->entry->abi_major, m->entry->abi_minor);
+    cJSON_AddStringToObject(row, "name", s->name);
+    cJSON_AddStringToObject(row, "kind", "scheduler");
+    cJSON_AddStringToObject(row, "version", s->version ? s->version : "");
+    cJSON_AddStringToObject(row, "summary", s->summary ? s->summary : "");
+    cJSON_AddStringToObject(row, "file", m->file);
+    cJSON_AddStringToObject(row, "hash", m->hash);
+    cJSON_AddStringToObject(row, "abi", abi);
+    cJSON_AddBoolToObject(row, "in_use",
+                          strcmp(l->now.plugin, s->name) == 0 && strcmp(l->now.hash, m->hash) == 0);
+    cJSON_AddItemToObject(row, "aliases", aliases_json(s));
+    cJSON_AddItemToObject(row, "parameters", parameters_json(s->params));
+    return row;
+}
+
+static void add_row(void *ctx, const struct catalog_row *row)
+{
+    struct listing *l = ctx;
+
+    if (row->error) {
+        if (!l->wanted) {
+            cJSON *bad = cJSON_CreateObject();
+
+            cJSON_AddStringToObject(bad, "file", row->file);
+            cJSON_AddStringToObject(bad, "error", row->error);
+            cJSON_AddItemToArray(l->out, bad);
+        }
+        return;
+    }
+    for (const struct p2p_scheduler *const *s = row->module->entry->schedulers; s && *s; s++) {
+        if (!l->wanted)
+            cJSON_AddItemToArray(l->out, scheduler_json(l, row->module, *s));
+        else if (!l->out && goes_by(*s, l->wanted))
+            l->out = scheduler_json(l, row->module, *s);
+    }
+}
+
+void api_plugins(struct exchange *x)
+{
+    struct node *n = x->shard->node;
+    struct listing l = {.out = cJSON_CreateArray()};
+    struct engine_stats stats;
+    cJSON *json = cJSON_CreateObject();
+
+    engine_describe(n->engine, &l.now);
+    catalog_each(n->catalog, add_row, &l);
+    engine_stats(n->engine, &stats);
+    cJSON_AddItemToObject(json, "plugins", l.out);
+    cJSON_AddNumberToObject(json, "instances", stats.instances);
+    cJSON_AddNumberToObject(json, "modules", module_count());
+    exchange_json(x, MHD_HTTP_OK, json);
+}
+
+void api_plugin(struct exchange *x)
+{
+    struct node *n = x->shard->node;
+    char name[64];
+    struct listing l = {.wanted = name};
+    char err[P2P_ERRLEN];
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(x->rest, "/?"), x->rest);
+    engine_describe(n->engine, &l.now);
+    catalog_each(n->catalog, add_row, &l);
+    if (l.out) {
+        exchange_json(x, MHD_HTTP_OK, l.out);
+    } else {
+        struct catalog_hit hit;
+
+        if (catalog_find(n->catalog, name, &hit, err) == 0) {
+            module_unref(hit.module); /* it came just now */
+            snprintf(err, sizeof(err), "'%s' was just added; ask again", name);
+        }
+        exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND, "%s", err);
+    }
+}

@@ -1,0 +1,286 @@
+#include "host/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/config_yaml.h"
+#include "host/log.h"
+
+#define SECOND 1e9
+#define HOUR 3600e9
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+static const char *const fallbacks[] = {"local", "reject", NULL};
+static const char *const runtimes[] = {"process", NULL};
+static const char *const modes[] = {"fork", "http", NULL};
+static const char *const starts[] = {"on_first_use", "ahead", NULL};
+
+#define INT P2P_PARAM_INT
+#define BOOL P2P_PARAM_BOOL
+#define STRING P2P_PARAM_STRING
+#define DURATION P2P_PARAM_DURATION
+#define SIZE P2P_PARAM_SIZE
+#define CHOICE(T, f, d, ch, h) P2P_PARAM_(P2P_ENUM, 0, T, f, d, 0, 0, NULL, ch, h)
+
+static const struct p2p_param node_keys[] = {
+    STRING(struct node_config, id, "", "name in the cluster; empty: its address and port"),
+    STRING(struct node_config, listen, "127.0.0.1", "numeric address to listen on"),
+    INT(struct node_config, port, 18080, 1, 65535, "TCP port to listen on"),
+    INT(struct node_config, threads, 0, 0, 256, "threads that serve; 0: one a core"),
+    BOOL(struct node_config, pin, true, "keep each thread on its core"),
+    INT(struct node_config, slots, 4, 1, 65536, "functions that run at once"),
+    INT(struct node_config, queue, 4, 0, 1000000, "jobs that wait for a slot"),
+    STRING(struct node_config, run_dir, "",
+           "folder for private copies of plugins, not mounted noexec; empty: a new one under "
+           "XDG_RUNTIME_DIR or /tmp"),
+    DURATION(struct node_config, stop_timeout, 30 * SECOND, 0, HOUR,
+             "time that open jobs have to end when the node stops"),
+    P2P_PARAM_END};
+
+static const struct p2p_param log_keys[] = {
+    CHOICE(struct log_config, level, LOG_INFO, levels, "least level that is written"),
+    CHOICE(struct log_config, format, LOG_FORMAT_TEXT, formats, "lines for people or machines"),
+    P2P_PARAM_END};
+
+static const struct p2p_param limits_keys[] = {
+    SIZE(struct limits_config, body, 16 << 20, 0, 1 << 30, "a request's or an answer's body"),
+    SIZE(struct limits_config, headers, 16 << 10, 4 << 10, 1 << 20,
+         "header fields of a request or an answer"),
+    SIZE(struct limits_config, memory, 256 << 20, 1 << 20, 64.0 * (1 << 30),
+         "request bodies held at once; beyond it 503"),
+    INT(struct limits_config, connections, 4096, 1, 1000000, "client connections"),
+    DURATION(struct limits_config, idle_timeout, 60 * SECOND, SECOND, HOUR,
+             "a client that sends nothing is closed after it"),
+    INT(struct limits_config, upstream, 256, 1, 65536,
+        "connections a thread keeps to one function or peer; more calls wait"),
+    DURATION(struct limits_config, connect_timeout, 1 * SECOND, 1e6, 60 * SECOND,
+             "time to connect to a peer"),
+    P2P_PARAM_END};
+
+static const struct p2p_param plugins_keys[] = {
+    STRING(struct plugins_config, folder, "${BIN}/plugins",
+           "where the plugins are; a file dropped there can be selected at once"),
+    P2P_PARAM_END};
+
+static const struct p2p_param scheduler_keys[] = {
+    STRING(struct scheduler_config, plugin, "power_of_choices",
+           "which plugin decides: its name, or a name of the original P2PFaaS"),
+    CHOICE(struct scheduler_config, fallback, 0, fallbacks,
+           "what happens to a job whose plugin breaks the rules"),
+    DURATION(struct scheduler_config, drain_timeout, 30 * SECOND, 0, HOUR,
+             "time that jobs of a replaced plugin have to end under it"),
+    DURATION(struct scheduler_config, probe_timeout, 1 * SECOND, 1e6, 60 * SECOND,
+             "the longest a decision waits for peers to tell their load"),
+    INT(struct scheduler_config, max_hops, 16, 0, 1000,
+        "forwards a job may make, whatever the plugins say"),
+    P2P_PARAM_END};
+
+static const struct p2p_param peers_keys[] = {
+    DURATION(struct peers_config, retry, 1 * SECOND, 1e7, HOUR,
+             "a peer that failed is asked again after it"),
+    P2P_PARAM_END};
+
+static const struct p2p_param function_keys[] = {
+    CHOICE(struct function_config, runtime, FUNCTION_PROCESS, runtimes, "how it is run"),
+    CHOICE(struct function_config, mode, FUNCTION_FORK, modes,
+           "fork: a program a call; http: a long-lived program that listens on PORT"),
+    CHOICE(struct function_config, start, FUNCTION_ON_FIRST_USE, starts,
+           "http: when the program is started"),
+    STRING(struct function_config, directory, "", "working directory; empty: the node's"),
+    STRING(struct function_config, content_type, "application/octet-stream", "fork: of its answer"),
+    BOOL(struct function_config, cgi_headers, false,
+         "fork: its answer begins with header lines and an empty line, as in CGI"),
+    DURATION(struct function_config, timeout, 30 * SECOND, 1e6, 24 * HOUR,
+             "time for one run; then it is killed and the answer is 504"),
+    DURATION(struct function_config, deadline, 60 * SECOND, 1e6, 24 * HOUR,
+             "time from a job's arrival to its answer, waiting and forwarding included"),
+    SIZE(struct function_config, output, 0, 0, 1 << 30, "an answer's body; 0: as limits.body"),
+    DURATION(struct function_config, start_timeout, 10 * SECOND, 1e6, HOUR,
+             "http: time until it accepts connections"),
+    BOOL(struct function_config, idempotent, false,
+         "may be run again when it is unknown whether it ran"),
+    P2P_PARAM_END};
+
+const struct config_section config_sections[] = {
+    {"node", node_keys, offsetof(struct config, node)},
+    {"log", log_keys, offsetof(struct config, log)},
+    {"limits", limits_keys, offsetof(struct config, limits)},
+    {"plugins", plugins_keys, offsetof(struct config, plugins)},
+    {"scheduler", scheduler_keys, offsetof(struct config, scheduler)},
+    {"peers", peers_keys, offsetof(struct config, peers)},
+    {NULL, NULL, 0}};
+const struct p2p_param *const config_function_keys = function_keys;
+
+const void *config_section(const struct config *c, const char *section)
+{
+    for (const struct config_section *s = config_sections; s->name; s++)
+        if (strcmp(s->name, section) == 0)
+            return (const char *)c + s->offset;
+    return NULL;
+}
+
+void config_each_key(void (*key)(void *ctx, const char *section, const struct p2p_param *p),
+                     void *ctx)
+{
+    for (const struct config_section *s = config_sections; s->name; s++)
+        for (const struct p2p_param *p = s->keys; p->name; p++)
+            key(ctx, s->name, p);
+}
+
+/* ---- ${BIN} and ${LIB} ---- */
+
+/* The folder of the running program. */
+static void own_folder(char *out, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", out, size - 1);
+    char *slash;
+
+    out[n > 0 ? n : 0] = '\0';
+    slash = strrchr(out, '/');
+    if (slash)
+        *slash = '\0';
+    else
+        snprintf(out, size, ".");
+}
+
+char *config_expand(const char *text)
+{
+    static const struct {
+        const char *name, *tail;
+    } known[] = {{"${BIN}", ""}, {"${LIB}", "/../lib/p2pfaas"}};
+    enum { N = sizeof(known) / sizeof(known[0]), MOST = 64 << 10 };
+    char folder[2048];
+    struct buf out;
+
+    own_folder(folder, sizeof(folder));
+    buf_init(&out, MOST);
+    while (*text) {
+        unsigned k = 0;
+
+        while (k < N && strncmp(text, known[k].name, strlen(known[k].name)) != 0)
+            k++;
+        if (k == N ? buf_append(&out, text++, 1) : buf_printf(&out, "%s%s", folder, known[k].tail))
+            break;
+        if (k < N)
+            text += strlen(known[k].name);
+    }
+    if (*text || !buf_text(&out))
+        buf_release(&out);
+    return out.data;
+}
+
+/* ---- life ---- */
+
+static void free_list(char **list)
+{
+    for (char **s = list; s && *s; s++)
+        free(*s);
+    free(list);
+}
+
+void config_free_function(struct function_config *f)
+{
+    params_release(function_keys, f);
+    free((char *)(uintptr_t)f->name);
+    free_list(f->command);
+    free_list(f->environment);
+    memset(f, 0, sizeof(*f));
+}
+
+static void free_peer(struct peer_config *p)
+{
+    free(p->name);
+    free(p->address);
+}
+
+void config_release(struct config *c)
+{
+    for (const struct config_section *s = config_sections; s->name; s++)
+        params_release(s->keys, (char *)c + s->offset);
+    for (unsigned i = 0; i < c->scheduler.n_parameters; i++) {
+        free(c->scheduler.parameters[i].name);
+        free(c->scheduler.parameters[i].value);
+    }
+    free(c->scheduler.parameters);
+    for (unsigned i = 0; i < c->n_peers; i++)
+        free_peer(&c->peer[i]);
+    free(c->peer);
+    for (unsigned i = 0; i < c->n_functions; i++)
+        config_free_function(&c->function[i]);
+    free(c->function);
+    free(c->file);
+    memset(c, 0, sizeof(*c));
+}
+
+static int set_defaults(struct config *c, char err[P2P_ERRLEN])
+{
+    for (const struct config_section *s = config_sections; s->name; s++)
+        if (params_defaults(s->keys, (char *)c + s->offset, err))
+            return -1;
+    return 0;
+}
+
+/* What can only be said when all of it is read. */
+static int finish(struct config *c, char err[P2P_ERRLEN])
+{
+    struct endpoint self;
+    char *folder = config_expand(c->plugins.folder);
+    unsigned kept = 0, n = c->n_peers;
+
+    if (!folder) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        return -1;
+    }
+    free((char *)(uintptr_t)c->plugins.folder);
+    c->plugins.folder = folder;
+    if (endpoint_parse(&self, c->node.listen, (uint16_t)c->node.port, err) ||
+        strcmp(self.text, c->node.listen) == 0) {
+        snprintf(err, P2P_ERRLEN,
+                 "%s: node.listen: '%.64s' is not a numeric address without a port; allowed: as in "
+                 "127.0.0.1, 0.0.0.0, ::1",
+                 c->file ? c->file : "defaults", c->node.listen);
+        return -1;
+    }
+    for (unsigned i = 0; i < c->n_peers; i++) {
+        struct peer_config *p = &c->peer[i];
+
+        if (endpoint_parse(&p->endpoint, p->address, (uint16_t)c->node.port, err))
+            return -1; /* its form was checked, with its line, when it was read */
+        if (strcmp(p->endpoint.text, self.text) == 0)
+            free_peer(p);
+        else
+            c->peer[kept++] = *p;
+    }
+    c->n_peers = kept;
+    if (kept < n)
+        memset(c->peer + kept, 0, (n - kept) * sizeof(*c->peer));
+    if (!c->node.id[0]) {
+        free((char *)(uintptr_t)c->node.id);
+        c->node.id = strdup(self.text);
+    }
+    return c->node.id ? 0 : -1;
+}
+
+int config_load(struct config *c, const char *file, const char *const *overrides,
+                unsigned n_overrides, char err[P2P_ERRLEN])
+{
+    int rc = -1;
+
+    memset(c, 0, sizeof(*c));
+    if (set_defaults(c, err))
+        goto end;
+    if (file && !(c->file = strdup(file)))
+        goto end;
+    if (file && config_read_file(c, file, err))
+        goto end;
+    for (unsigned i = 0; i < n_overrides; i++)
+        if (config_override(c, overrides[i], err))
+            goto end;
+    rc = finish(c, err);
+end:
+    if (rc)
+        config_release(c);
+    return rc;
+}

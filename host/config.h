@@ -1,0 +1,127 @@
+/*
+ * config.h - plugins.yaml, read into plain structs.
+ *
+ * Every section is a parameter table (engine/params.h): types, ranges, defaults
+ * and help are declared once, in config.c.  Errors name file, line, key and what
+ * is allowed: "plugins.yaml:12: node.slots: 'many' is not an integer; allowed:
+ * an integer from 1 to 65536".
+ *
+ * Durations are nanoseconds, sizes bytes.  Strings belong to the config.
+ */
+#ifndef HOST_CONFIG_H
+#define HOST_CONFIG_H
+
+#include "engine/params.h"
+#include "host/upstream.h"
+
+enum { CONFIG_MAX_FUNCTIONS = 1024, CONFIG_MAX_PEERS = 4096, CONFIG_MAX_ARGS = 64 };
+
+struct node_config {
+    const char *id;      /* "" in the file: becomes listen:port */
+    const char *listen;  /* numeric address; default 127.0.0.1 */
+    int64_t port;        /* 18080 */
+    int64_t threads;     /* 0 = one a core */
+    bool pin;            /* threads to cores */
+    int64_t slots;       /* functions running at once, 4 */
+    int64_t queue;       /* jobs waiting, 4 */
+    const char *run_dir; /* "" = a fresh folder under $XDG_RUNTIME_DIR or /tmp */
+    int64_t stop_timeout;
+};
+
+struct log_config {
+    int64_t level;  /* enum log_level */
+    int64_t format; /* enum log_format */
+};
+
+struct limits_config {
+    int64_t body;            /* request and answer, 16MB */
+    int64_t headers;         /* request or answer header fields, 16KB */
+    int64_t memory;          /* bodies held at once, 256MB */
+    int64_t connections;     /* clients, 4096 */
+    int64_t idle_timeout;    /* keep-alive client, 60s */
+    int64_t upstream;        /* connections a thread to one function or peer, 256 */
+    int64_t connect_timeout; /* 1s */
+};
+
+struct plugins_config {
+    const char *folder; /* "plugins" */
+};
+
+struct pair {
+    char *name, *value;
+    int line;
+};
+
+struct scheduler_config {
+    const char *plugin;      /* own name or alias; "power_of_choices" */
+    int64_t fallback;        /* enum engine_fallback */
+    int64_t drain_timeout;   /* 30s */
+    int64_t probe_timeout;   /* 1s */
+    int64_t max_hops;        /* hard limit of the node against loops, 16 */
+    struct pair *parameters; /* as written; the plugin's table checks them */
+    unsigned n_parameters;
+    bool parameters_by_order; /* a YAML list: names are NULL */
+};
+
+struct peers_config {
+    int64_t retry; /* a peer that failed is tried again after, 1s */
+};
+
+struct peer_config {
+    char *name;    /* the address when it has no other */
+    char *address; /* as written; node.port is added when it has none */
+    struct endpoint endpoint;
+};
+
+enum function_runtime { FUNCTION_PROCESS };
+enum function_mode { FUNCTION_FORK, FUNCTION_HTTP };
+enum function_start { FUNCTION_ON_FIRST_USE, FUNCTION_AHEAD };
+
+struct function_config {
+    const char *name; /* [A-Za-z0-9._-]{1,63} */
+    int64_t runtime, mode, start;
+    char **command;           /* argv, NULL-terminated, from a list, or from a string
+                                 split at blanks */
+    char **environment;       /* "NAME=value", NULL-terminated */
+    const char *directory;    /* working directory; "" = the node's */
+    const char *content_type; /* of a fork function's answer */
+    bool cgi_headers;         /* a fork function's answer begins with header lines */
+    int64_t timeout;          /* of one run, 30s */
+    int64_t deadline;         /* of a job from arrival to answer, 60s */
+    int64_t output;           /* most bytes of an answer; 0 = limits.body */
+    int64_t start_timeout;    /* http: until it accepts connections, 10s */
+    bool idempotent;          /* may be run again when it is unknown whether it ran */
+};
+
+struct config {
+    char *file;
+    struct node_config node;
+    struct log_config log;
+    struct limits_config limits;
+    struct plugins_config plugins;
+    struct scheduler_config scheduler;
+    struct peers_config peers;
+    struct peer_config *peer; /* never this node itself: an entry that equals
+                                 listen:port is skipped, so that all nodes of a
+                                 cluster can share one file */
+    unsigned n_peers;
+    struct function_config *function;
+    unsigned n_functions;
+};
+
+/* Reads `file` (NULL = all defaults), then the overrides, each "section.key=value"
+ * ("node.port=18081", "scheduler.plugin=random", "scheduler.parameters.fanout=2").
+ * 0 or -1.  *c need not be initialised; on failure nothing is left in it. */
+int config_load(struct config *c, const char *file, const char *const *overrides,
+                unsigned n_overrides, char err[P2P_ERRLEN]);
+void config_release(struct config *c);
+
+/* Calls for each plain key of each section: for --help and for the test that
+ * plugins.yaml documents all of them. */
+void config_each_key(void (*key)(void *ctx, const char *section, const struct p2p_param *p),
+                     void *ctx);
+/* The value of one plain setting as text, for GET /configuration.  `base` is the
+ * section's struct inside a config. */
+const void *config_section(const struct config *c, const char *section);
+
+#endif

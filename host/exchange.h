@@ -1,0 +1,61 @@
+/*
+ * exchange.h - one HTTP request into the node and the answer to it.
+ *
+ * Ingress fills the request, whoever handles it fills the response, ingress sends
+ * it.  Belongs to its shard's thread from the first byte to the last.
+ */
+#ifndef HOST_EXCHANGE_H
+#define HOST_EXCHANGE_H
+
+#include <stdint.h>
+
+#include "host/http.h"
+
+struct shard;
+struct MHD_Connection;
+struct route;
+
+enum exchange_state {
+    EXCHANGE_NEW,
+    EXCHANGE_BODY,    /* collecting the body */
+    EXCHANGE_WORKING, /* suspended: a job runs */
+    EXCHANGE_ANSWER   /* the response is complete */
+};
+
+struct exchange {
+    struct shard *shard;
+    struct MHD_Connection *connection;
+    enum exchange_state state;
+    const struct route *route;
+    const char *rest;            /* of the path, after the route's; inside `uri` */
+    struct buf uri;              /* as sent: path and query, zero-terminated */
+    struct http_request request; /* target and headers are filled for jobs only */
+    struct http_response response;
+    uint64_t drained; /* bytes of a body that is refused */
+    size_t held;      /* bytes counted against limits.memory */
+    bool close;       /* the connection, after the answer */
+};
+
+/* The node's own error: {"code":code,"message":"…"} as application/json.  Replaces
+ * whatever was in the response; headers set before stay. */
+void exchange_error(struct exchange *x, int status, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* A complete answer with a body that is copied. */
+void exchange_text(struct exchange *x, int status, const char *content_type, const char *text);
+struct cJSON;
+/* Prints and frees `json`. */
+void exchange_json(struct exchange *x, int status, struct cJSON *json);
+/* Header of the answer; a value that cannot be sent is left out. */
+void exchange_header(struct exchange *x, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Codes of the original P2PFaaS where it has one, else the HTTP status. */
+enum {
+    CODE_GENERIC = 1,
+    CODE_BAD_INPUT = 4,
+    CODE_NOT_SCHEDULED = 400,
+    CODE_REJECTED = 401,
+    CODE_NOT_FORWARDED = 403
+};
+
+#endif

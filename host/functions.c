@@ -1,0 +1,226 @@
+#include "host/functions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct shared_config *shared_config_ref(struct shared_config *c)
+{
+    c->refs++;
+    return c;
+}
+
+void shared_config_unref(struct shared_config *c)
+{
+    if (!c || --c->refs > 0)
+        return;
+    config_release(&c->config);
+    free(c);
+}
+
+static void on_closed(void *arg)
+{
+    struct function *f = arg;
+    void (*closed)(void *) = f->closed;
+    void *ctx = f->closed_ctx;
+
+    shared_config_unref(f->owner);
+    free(f);
+    closed(ctx);
+}
+
+static void close_program(struct task *t)
+{
+    struct function *f = (struct function *)((char *)t - offsetof(struct function, closing));
+
+    if (f->program)
+        f->runtime->close(f->program, on_closed, f);
+    else
+        on_closed(f);
+}
+
+struct function *function_ref(struct function *f)
+{
+    f->refs++;
+    return f;
+}
+
+void function_unref(struct function *f)
+{
+    if (!f || --f->refs > 0)
+        return;
+    f->closing.run = close_program;
+    reactor_post(f->home, &f->closing);
+}
+
+void function_names_init(struct function_names *names)
+{
+    memset(names, 0, sizeof(*names));
+    pthread_mutex_init(&names->lock, NULL);
+    names->n = 1;
+}
+
+void function_names_release(struct function_names *names)
+{
+    for (unsigned i = 1; i < names->n; i++)
+        free(names->name[i]);
+    pthread_mutex_destroy(&names->lock);
+}
+
+const char *function_name(struct function_names *names, uint32_t id)
+{
+    const char *name = "";
+
+    pthread_mutex_lock(&names->lock);
+    if (id > 0 && id < names->n)
+        name = names->name[id];
+    pthread_mutex_unlock(&names->lock);
+    return name;
+}
+
+/* 0 when there is no room for another name. */
+static uint32_t intern(struct function_names *names, const char *name)
+{
+    uint32_t id = 0;
+
+    pthread_mutex_lock(&names->lock);
+    for (unsigned i = 1; i < names->n && !id; i++)
+        if (strcmp(names->name[i], name) == 0)
+            id = i;
+    if (!id && names->n < CONFIG_MAX_FUNCTIONS) {
+        names->name[names->n] = strdup(name);
+        if (names->name[names->n])
+            id = names->n++;
+    }
+    pthread_mutex_unlock(&names->lock);
+    return id;
+}
+
+static bool same_list(char *const *a, char *const *b)
+{
+    if (!a || !b)
+        return a == b;
+    for (; *a && *b; a++, b++)
+        if (strcmp(*a, *b) != 0)
+            return false;
+    return !*a && !*b;
+}
+
+static bool same(const struct function_config *a, const struct function_config *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->runtime == b->runtime && a->mode == b->mode &&
+           a->start == b->start && same_list(a->command, b->command) &&
+           same_list(a->environment, b->environment) && strcmp(a->directory, b->directory) == 0 &&
+           strcmp(a->content_type, b->content_type) == 0 && a->cgi_headers == b->cgi_headers &&
+           a->timeout == b->timeout && a->deadline == b->deadline && a->output == b->output &&
+           a->start_timeout == b->start_timeout && a->idempotent == b->idempotent;
+}
+
+static struct function *open_function(struct shared_config *c, const struct function_config *fc,
+                                      struct reactor *home)
+{
+    struct function *f = calloc(1, sizeof(*f));
+
+    if (!f)
+        return NULL;
+    f->refs = 1;
+    f->config = fc;
+    f->owner = shared_config_ref(c);
+    f->home = home;
+    f->runtime = fc->mode == FUNCTION_HTTP ? &runtime_server : &runtime_fork;
+    f->program = f->runtime->open(fc, home, f->error);
+    return f;
+}
+
+static struct function *find_same(const struct function_table *old, const struct function_config *c)
+{
+    struct function *f = old ? function_table_find(old, c->name, strlen(c->name)) : NULL;
+
+    return f && f->program && same(f->config, c) ? function_ref(f) : NULL;
+}
+
+struct function_table *function_table_new(struct shared_config *c, struct function_table *old,
+                                          struct function_names *names, struct reactor *home,
+                                          void (*closed)(void *ctx), void *closed_ctx,
+                                          char err[P2P_ERRLEN])
+{
+    const struct config *config = &c->config;
+    struct function_table *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        goto memory;
+    t->refs = 1;
+    t->entries = calloc(config->n_functions + 1, sizeof(*t->entries));
+    if (!t->entries)
+        goto memory;
+    for (unsigned i = 0; i < config->n_functions; i++) {
+        const struct function_config *fc = &config->function[i];
+        struct function_entry *entry = &t->entries[i];
+
+        entry->function = find_same(old, fc);
+        if (!entry->function) {
+            entry->function = open_function(c, fc, home);
+            if (!entry->function)
+                goto memory;
+            entry->function->closed = closed;
+            entry->function->closed_ctx = closed_ctx;
+        }
+        t->n++;
+        entry->function->id = intern(names, fc->name);
+        if (!entry->function->id) {
+            snprintf(err, P2P_ERRLEN, "functions.%s: more than %d names since the node started",
+                     fc->name, CONFIG_MAX_FUNCTIONS - 1);
+            goto fail;
+        }
+        HASH_ADD_KEYPTR(hh, t->by_name, entry->function->config->name,
+                        strlen(entry->function->config->name), entry);
+    }
+    return t;
+memory:
+    snprintf(err, P2P_ERRLEN, "functions: out of memory");
+fail:
+    if (t)
+        function_table_unref(t);
+    return NULL;
+}
+
+struct function_table *function_table_ref(struct function_table *t)
+{
+    t->refs++;
+    return t;
+}
+
+void function_table_unref(struct function_table *t)
+{
+    if (!t || --t->refs > 0)
+        return;
+    HASH_CLEAR(hh, t->by_name);
+    for (unsigned i = 0; i < t->n; i++)
+        function_unref(t->entries[i].function);
+    free(t->entries);
+    free(t);
+}
+
+struct function *function_table_find(const struct function_table *t, const char *name, size_t len)
+{
+    struct function_entry *entry = NULL;
+
+    HASH_FIND(hh, t->by_name, name, len, entry);
+    return entry ? entry->function : NULL;
+}
+
+void function_table_names(const struct function_table *t, char *out, size_t size)
+{
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (unsigned i = 0; i < t->n; i++) {
+        int n = snprintf(out + at, size - at, "%s%s", i ? ", " : "",
+                         t->entries[i].function->config->name);
+
+        if (n < 0 || (size_t)n >= size - at) {
+            snprintf(out + (at > 4 ? at - 4 : 0), size - (at > 4 ? at - 4 : 0), "…");
+            return;
+        }
+        at += (size_t)n;
+    }
+}

@@ -1,0 +1,77 @@
+/*
+ * functions.h - what this node can run.  A table is immutable and swapped whole;
+ * each thread holds a reference to the one it uses, each job one to its function.
+ *
+ * A function whose settings did not change keeps its program over a reload.
+ */
+#ifndef HOST_FUNCTIONS_H
+#define HOST_FUNCTIONS_H
+
+#include <uthash.h>
+
+#include "host/config.h"
+#include "host/runtimes/runtime.h"
+
+/* A configuration that several owners read. */
+struct shared_config {
+    _Atomic unsigned refs;
+    struct config config;
+};
+struct shared_config *shared_config_ref(struct shared_config *c);
+void shared_config_unref(struct shared_config *c);
+
+struct function {
+    uint32_t id; /* of its name, for as long as the node runs; from 1 */
+    _Atomic unsigned refs;
+    const struct function_config *config;
+    struct shared_config *owner; /* of config */
+    const struct runtime *runtime;
+    struct program *program; /* NULL: it could not be set up, see error */
+    char error[P2P_ERRLEN];
+    struct reactor *home;
+    struct task closing;
+    void (*closed)(void *ctx); /* when the program has gone */
+    void *closed_ctx;
+    bool counted; /* the owner's mark */
+};
+
+struct function *function_ref(struct function *f);
+/* [any thread]  The last one closes the program on its home thread. */
+void function_unref(struct function *f);
+
+struct function_entry {
+    struct function *function;
+    UT_hash_handle hh;
+};
+
+struct function_table {
+    _Atomic unsigned refs;
+    struct function_entry *by_name;
+    struct function_entry *entries;
+    unsigned n;
+};
+
+/* Names to ids; they stay for as long as the node runs. */
+struct function_names {
+    pthread_mutex_t lock;
+    char *name[CONFIG_MAX_FUNCTIONS]; /* [0] is every unknown function: "" */
+    unsigned n;
+};
+void function_names_init(struct function_names *names);
+void function_names_release(struct function_names *names);
+const char *function_name(struct function_names *names, uint32_t id);
+
+/* Makes the table of a configuration, taking over what did not change from `old`
+ * (may be NULL).  A function that cannot be set up is in the table with its
+ * error.  NULL with a reason only when memory or ids run out.  [home thread] */
+struct function_table *function_table_new(struct shared_config *c, struct function_table *old,
+                                          struct function_names *names, struct reactor *home,
+                                          void (*closed)(void *ctx), void *closed_ctx,
+                                          char err[P2P_ERRLEN]);
+struct function_table *function_table_ref(struct function_table *t);
+void function_table_unref(struct function_table *t);
+struct function *function_table_find(const struct function_table *t, const char *name, size_t len);
+/* "burn, echo, gzip", cut with "…" when it does not fit. */
+void function_table_names(const struct function_table *t, char *out, size_t size);
+
+#endif

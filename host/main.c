@@ -1,0 +1,128 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host/node.h"
+#include "host/version.h"
+
+enum { MAX_OVERRIDES = 256 };
+
+struct options {
+    const char *file;
+    const char *overrides[MAX_OVERRIDES];
+    unsigned n_overrides;
+    bool check;
+};
+
+static void print_key(void *ctx, const char *section, const struct p2p_param *p)
+{
+    char allowed[256], def[64];
+
+    (void)ctx;
+    params_allowed(p, allowed, sizeof(allowed));
+    params_format_default(p, def, sizeof(def));
+    printf("  %s.%s\n      %s (%s; default %s)\n", section, p->name, p->help, allowed,
+           def[0] ? def : "empty");
+}
+
+static void print_help(void)
+{
+    printf(
+        "usage: p2pfaas [--config FILE] [--set SECTION.KEY=VALUE]... [--check]\n"
+        "\n"
+        "A node of a peer-to-peer FaaS cluster: takes function invocations over HTTP and lets a\n"
+        "scheduler plugin decide, job by job, whether one runs here, at a peer, or not at all.\n"
+        "\n"
+        "  -c, --config FILE   read FILE; ./plugins.yaml if it is there\n"
+        "  -s, --set KEY=VALUE change one setting, as in --set node.port=18081; may be repeated\n"
+        "      --check         read the configuration, say whether it is right, and end\n"
+        "  -v, --version       print the version\n"
+        "  -h, --help          print this\n"
+        "\n"
+        "SIGHUP reads the configuration again, SIGTERM stops after the open jobs have ended.\n"
+        "\n"
+        "Settings (functions and peers are described in plugins.yaml):\n");
+    config_each_key(print_key, NULL);
+}
+
+/* 0 to go on, 1 when all is done, -1 for a wrong command line. */
+static int read_options(struct options *o, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
+        {"check", no_argument, NULL, 'k'},        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "c:s:vh", known, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            o->file = optarg;
+            break;
+        case 's':
+            if (o->n_overrides == MAX_OVERRIDES) {
+                fprintf(stderr, "p2pfaas: more than %d --set; write a file\n", MAX_OVERRIDES);
+                return -1;
+            }
+            o->overrides[o->n_overrides++] = optarg;
+            break;
+        case 'k':
+            o->check = true;
+            break;
+        case 'v':
+            printf("p2pfaas %s\n", P2PFAAS_VERSION);
+            return 1;
+        case 'h':
+            print_help();
+            return 1;
+        default:
+            return -1;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "p2pfaas: '%s' is not an option; see p2pfaas --help\n", argv[optind]);
+        return -1;
+    }
+    return 0;
+}
+
+static int check(const struct options *o)
+{
+    char err[P2P_ERRLEN];
+    struct config c;
+
+    if (config_load(&c, o->file, o->overrides, o->n_overrides, err)) {
+        fprintf(stderr, "p2pfaas: %s\n", err);
+        return EXIT_FAILURE;
+    }
+    printf("%s: right; %u functions, %u peers\n", o->file ? o->file : "defaults", c.n_functions,
+           c.n_peers);
+    config_release(&c);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    char err[P2P_ERRLEN];
+    struct node node;
+    FILE *there;
+    int rc = read_options(&o, argc, argv);
+
+    if (rc)
+        return rc < 0 ? 2 : EXIT_SUCCESS;
+    there = o.file ? NULL : fopen("plugins.yaml", "re");
+    if (there) {
+        fclose(there);
+        o.file = "plugins.yaml";
+    }
+    if (o.check)
+        return check(&o);
+    if (node_init(&node, o.file, o.overrides, o.n_overrides, err)) {
+        fprintf(stderr, "p2pfaas: %s\n", err);
+        return EXIT_FAILURE;
+    }
+    node_run(&node);
+    node_release(&node);
+    return EXIT_SUCCESS;
+}

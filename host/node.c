@@ -1,0 +1,302 @@
+#include "host/node.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/ingress.h"
+#include "host/log.h"
+
+/* ---- making ---- */
+
+static struct engine_settings engine_settings(const struct config *c)
+{
+    return (struct engine_settings){
+        .fallback = (enum engine_fallback)c->scheduler.fallback,
+        .drain_timeout_ns = (uint64_t)c->scheduler.drain_timeout,
+        .probe_timeout_ns = (uint64_t)c->scheduler.probe_timeout,
+    };
+}
+
+int node_select(struct node *n, const struct config *c, char err[P2P_ERRLEN])
+{
+    const struct scheduler_config *s = &c->scheduler;
+    const char **names = calloc(s->n_parameters + 1, sizeof(*names));
+    const char **values = calloc(s->n_parameters + 1, sizeof(*values));
+    struct selection selection = {.name = s->plugin, .values = values, .n = s->n_parameters};
+    char why[P2P_ERRLEN];
+    int rc = -1;
+
+    if (!names || !values) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        goto end;
+    }
+    for (unsigned i = 0; i < s->n_parameters; i++) {
+        names[i] = s->parameters[i].name;
+        values[i] = s->parameters[i].value;
+    }
+    if (!s->parameters_by_order)
+        selection.names = names;
+    rc = engine_select(n->engine, &selection, why);
+    if (rc)
+        snprintf(err, P2P_ERRLEN, "%.60s: scheduler: %.180s", c->file ? c->file : "defaults", why);
+end:
+    free(names);
+    free(values);
+    return rc;
+}
+
+static void quote(char *out, size_t size, const char *text)
+{
+    cJSON *s = cJSON_CreateString(text);
+
+    if (!s || !cJSON_PrintPreallocated(s, out, (int)size, false))
+        snprintf(out, size, "\"\"");
+    cJSON_Delete(s);
+}
+
+/* Where private copies of plugins live: under the configured folder, or a new one. */
+static int make_run_dir(struct node *n, const struct config *c, char err[P2P_ERRLEN])
+{
+    const char *base = getenv("XDG_RUNTIME_DIR");
+
+    if (c->node.run_dir[0]) {
+        snprintf(n->run_dir, sizeof(n->run_dir), "%s/p2pfaas.%ld", c->node.run_dir, (long)getpid());
+        return 0;
+    }
+    snprintf(n->run_dir, sizeof(n->run_dir), "%s/p2pfaas.XXXXXX", base && base[0] ? base : "/tmp");
+    if (!mkdtemp(n->run_dir)) {
+        snprintf(err, P2P_ERRLEN, "cannot make %s: %s; set node.run_dir", n->run_dir,
+                 strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+static void function_closed(void *ctx)
+{
+    struct node *n = ctx;
+
+    n->programs--;
+    if (n->closing && n->programs == 0)
+        ev_break(n->shards[0].reactor.loop, EVBREAK_ALL);
+}
+
+/* Under admin.  Programs are counted where they are opened and closed: here. */
+static int set_functions(struct node *n, struct shared_config *c, char err[P2P_ERRLEN])
+{
+    struct function_table *old = n->functions;
+    struct function_table *t =
+        function_table_new(c, old, &n->names, &n->shards[0].reactor, function_closed, n, err);
+
+    if (!t)
+        return -1;
+    for (unsigned i = 0; i < t->n; i++) {
+        struct function *f = t->entries[i].function;
+
+        if (!f->counted)
+            n->programs++;
+        f->counted = true;
+        if (f->error[0])
+            log_event(LOG_ERROR, "function cannot be run", LOG_STR("function", f->config->name),
+                      LOG_STR("why", f->error));
+    }
+    n->functions = t;
+    function_table_unref(old);
+    return 0;
+}
+
+static int start_shards(struct node *n, const struct config *c, char err[P2P_ERRLEN])
+{
+    unsigned wanted =
+        c->node.threads ? (unsigned)c->node.threads : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    int fd;
+
+    if (wanted > 1) {
+        /* Shared ports would let a second node slip in: look before. */
+        struct endpoint probe = n->self;
+
+        fd = ingress_listen(&probe, false, err);
+        if (fd < 0)
+            return -1;
+        close(fd);
+        n->self = probe;
+    }
+    n->shards = calloc(wanted, sizeof(*n->shards));
+    if (!n->shards) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        return -1;
+    }
+    for (unsigned i = 0; i < wanted; i++) {
+        if (shard_init(&n->shards[i], n, i, err))
+            return -1;
+        n->n_shards++;
+    }
+    for (unsigned i = 0; i < wanted; i++) {
+        fd = ingress_listen(&n->self, wanted > 1, err);
+        if (fd < 0)
+            return -1;
+        if (ingress_start(&n->shards[i], fd, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int set_identity(struct node *n, const struct config *c, char err[P2P_ERRLEN])
+{
+    if (endpoint_parse(&n->self, c->node.listen, (uint16_t)c->node.port, err))
+        return -1;
+    snprintf(n->ip, sizeof(n->ip), "%s", c->node.listen);
+    quote(n->ip_json, sizeof(n->ip_json), n->ip);
+    n->view.size = sizeof(n->view);
+    n->view.id = P2P_NONE;
+    n->memory_limit = c->limits.memory;
+    n->max_hops = (uint32_t)c->scheduler.max_hops;
+    return 0;
+}
+
+int node_init(struct node *n, const char *file, const char *const *overrides, unsigned n_overrides,
+              char err[P2P_ERRLEN])
+{
+    struct engine_settings settings;
+    const struct config *c;
+
+    memset(n, 0, sizeof(*n));
+    n->inotify = -1;
+    n->file = file;
+    n->overrides = overrides;
+    n->n_overrides = n_overrides;
+    pthread_mutex_init(&n->admin, NULL);
+    function_names_init(&n->names);
+    slots_init(&n->slots, 1, 0);
+    if (peers_init(&n->peers))
+        goto fail;
+    n->config = calloc(1, sizeof(*n->config));
+    if (!n->config || config_load(&n->config->config, file, overrides, n_overrides, err)) {
+        free(n->config);
+        n->config = NULL;
+        goto fail;
+    }
+    n->config->refs = 1;
+    c = &n->config->config;
+    log_configure((enum log_level)c->log.level, (enum log_format)c->log.format, c->node.id);
+    if (set_identity(n, c, err) || make_run_dir(n, c, err))
+        goto fail;
+    n->catalog = catalog_new(c->plugins.folder, n->run_dir, err);
+    if (!n->catalog)
+        goto fail;
+    node_scan_plugins(n);
+    settings = engine_settings(c);
+    n->engine = engine_new(n->catalog, &host_world, n, &settings);
+    if (!n->engine) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        goto fail;
+    }
+    slots_configure(&n->slots, (uint32_t)c->node.slots, (uint32_t)c->node.queue, true);
+    if (peers_configure(&n->peers, c->peer, c->n_peers, err) || node_select(n, c, err) ||
+        start_shards(n, c, err) || set_functions(n, n->config, err))
+        goto fail;
+    snprintf(n->id, sizeof(n->id), "%s", c->node.id[0] && c->node.port ? c->node.id : n->self.text);
+    quote(n->id_json, sizeof(n->id_json), n->id);
+    for (unsigned i = 0; i < n->n_shards; i++)
+        n->shards[i].functions = function_table_ref(n->functions);
+    return 0;
+fail:
+    node_release(n);
+    return -1;
+}
+
+void node_release(struct node *n)
+{
+    for (unsigned i = 0; i < n->n_shards; i++)
+        shard_release(&n->shards[i]);
+    free(n->shards);
+    if (n->engine)
+        engine_free(n->engine);
+    if (n->catalog)
+        catalog_free(n->catalog);
+    peers_release(&n->peers);
+    slots_release(&n->slots);
+    function_names_release(&n->names);
+    shared_config_unref(n->config);
+    pthread_mutex_destroy(&n->admin);
+}
+
+/* ---- reload ---- */
+
+/* Settings that a running node cannot change keep their old value, and it is said. */
+struct comparison {
+    const struct config *old, *new;
+};
+
+static void compare(void *ctx, const char *section, const struct p2p_param *p)
+{
+    static const char *const fixed[] = {"node", "limits", "plugins"};
+    static const char *const live[] = {"slots", "queue", "stop_timeout"};
+    const struct comparison *c = ctx;
+    char old[256], new[256];
+    bool is_fixed = false;
+
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        is_fixed |= strcmp(section, fixed[i]) == 0;
+    for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
+        is_fixed &= strcmp(p->name, live[i]) != 0;
+    if (!is_fixed)
+        return;
+    params_format(p, config_section(c->old, section), old, sizeof(old));
+    params_format(p, config_section(c->new, section), new, sizeof(new));
+    if (strcmp(old, new) != 0)
+        log_event(LOG_WARN, "a changed setting needs a restart", LOG_STR("section", section),
+                  LOG_STR("key", p->name), LOG_STR("now", old), LOG_STR("wanted", new));
+}
+
+int node_reload(struct node *n, char err[P2P_ERRLEN])
+{
+    struct shared_config *c = calloc(1, sizeof(*c));
+    struct engine_settings settings;
+    int rc = -1;
+
+    if (!c) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        return -1;
+    }
+    if (config_load(&c->config, n->file, n->overrides, n->n_overrides, err)) {
+        free(c);
+        n->reload_failures++;
+        return -1;
+    }
+    c->refs = 1;
+    pthread_mutex_lock(&n->admin);
+    config_each_key(compare, &(struct comparison){.old = &n->config->config, .new = &c->config});
+    node_scan_plugins(n);
+    /* What can fail comes first, so that a bad file changes nothing. */
+    if (node_select(n, &c->config, err) || set_functions(n, c, err) ||
+        peers_configure(&n->peers, c->config.peer, c->config.n_peers, err))
+        goto end;
+    settings = engine_settings(&c->config);
+    engine_configure(n->engine, &settings);
+    slots_configure(&n->slots, (uint32_t)c->config.node.slots, (uint32_t)c->config.node.queue,
+                    true);
+    n->max_hops = (uint32_t)c->config.scheduler.max_hops;
+    log_configure((enum log_level)c->config.log.level, (enum log_format)c->config.log.format,
+                  n->id);
+    shared_config_unref(n->config);
+    n->config = shared_config_ref(c);
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        struct shard *s = &n->shards[i];
+
+        if (!s->functions_posted)
+            reactor_post(&s->reactor, &s->functions_changed);
+        s->functions_posted = true;
+    }
+    n->reloads++;
+    rc = 0;
+end:
+    if (rc)
+        n->reload_failures++;
+    pthread_mutex_unlock(&n->admin);
+    shared_config_unref(c);
+    return rc;
+}

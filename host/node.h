@@ -1,0 +1,78 @@
+/*
+ * node.h - the live node: everything that its shards share.
+ */
+#ifndef HOST_NODE_H
+#define HOST_NODE_H
+
+#include "engine/engine.h"
+#include "host/functions.h"
+#include "host/peers.h"
+#include "host/shard.h"
+#include "host/slots.h"
+
+#define P2PFAAS_NAME "p2pfaas"
+
+struct node {
+    /* The admin lock serialises everything that changes the node as a whole:
+     * reload, REST configuration; it protects `config` and `functions`. */
+    pthread_mutex_t admin;
+    struct shared_config *config;
+    struct function_table *functions;
+
+    char id[64];
+    char ip[64];
+    char id_json[96], ip_json[96]; /* quoted, for header lists */
+    struct endpoint self;
+    char run_dir[256];
+    struct function_names names;
+    struct catalog *catalog;
+    struct engine *engine;
+    struct peers peers;
+    struct slots slots;
+    struct p2p_node view; /* of itself, under the peers' lock */
+    _Atomic bool stopping;
+    _Atomic uint32_t max_hops;
+    _Atomic int64_t memory_held; /* bytes of request bodies */
+    int64_t memory_limit;
+    _Atomic unsigned reloads, reload_failures;
+
+    struct shard *shards;
+    unsigned n_shards;
+    unsigned shards_running; /* on shard 0's thread */
+    unsigned programs;       /* not closed yet, on shard 0's thread */
+    bool closing;            /* the last phase of the stop */
+    /* Main thread's watchers. */
+    ev_signal term, interrupt, hangup;
+    ev_timer housekeeping, revive, stop_timer, tick;
+    int inotify;
+    ev_io folder_changed;
+    /* What the command line said, for reload. */
+    const char *file;
+    const char *const *overrides;
+    unsigned n_overrides;
+};
+
+/* 0 or -1 with a reason; the node is then released. */
+int node_init(struct node *n, const char *file, const char *const *overrides, unsigned n_overrides,
+              char err[P2P_ERRLEN]);
+/* Serves until SIGTERM or SIGINT; returns when everything has ended. */
+void node_run(struct node *n);
+void node_release(struct node *n);
+
+/* Reads the configuration again; what cannot be applied is said and the rest of
+ * the node goes on as before.  [main thread] */
+int node_reload(struct node *n, char err[P2P_ERRLEN]);
+/* Reads the plugin folder again and logs what is new.  [any thread] */
+void node_scan_plugins(struct node *n);
+/* Watches the folder from now on.  watch.c  [main thread] */
+void node_watch_plugins(struct node *n);
+void node_unwatch_plugins(struct node *n);
+/* Selects the scheduler of a configuration. */
+int node_select(struct node *n, const struct config *c, char err[P2P_ERRLEN]);
+
+/* A shard has answered its last job.  [main thread] */
+void node_shard_ended(struct node *n);
+
+extern const struct world host_world; /* world.c */
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * reactor.h - one thread's event loop (libev), a mailbox into it, and what code
+ * that runs on it needs.  Everything but reactor_post belongs to its thread.
+ */
+#ifndef HOST_REACTOR_H
+#define HOST_REACTOR_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdint.h>
+
+struct upstreams;
+
+/* A piece of work for another thread; embedded in whatever it is about and not
+ * touched by the poster again until it ran. */
+struct task {
+    struct task *next;
+    void (*run)(struct task *);
+};
+
+struct reactor {
+    struct ev_loop *loop;
+    struct upstreams *upstreams; /* keep-alive connections out; set by its owner */
+    ev_async wake;
+    pthread_mutex_t lock;
+    struct task *first, **last; /* under lock */
+};
+
+int reactor_init(struct reactor *r, char *err); /* 0 or -1 */
+void reactor_release(struct reactor *r);        /* runs what is still posted */
+
+/* Runs t on r's thread, in the order posted.  [any thread] */
+void reactor_post(struct reactor *r, struct task *t);
+
+/* Monotonic nanoseconds.  [any thread] */
+uint64_t clock_ns(void);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * route.h - the REST surface, one table: route.c.
+ */
+#ifndef HOST_ROUTE_H
+#define HOST_ROUTE_H
+
+#include "host/exchange.h"
+
+enum {
+    ROUTE_GET = 1 << 0,
+    ROUTE_POST = 1 << 1,
+    ROUTE_PUT = 1 << 2,
+    ROUTE_DELETE = 1 << 3,
+    ROUTE_PATCH = 1 << 4,
+    ROUTE_ANY = (1 << 5) - 1
+};
+
+enum route_kind {
+    ROUTE_ANSWER, /* answered at once by `answer` */
+    ROUTE_JOB,    /* a job of a client */
+    ROUTE_PEER    /* a job of a peer */
+};
+
+struct route {
+    const char *path; /* with a slash at its end: a prefix */
+    unsigned methods; /* ROUTE_GET | … */
+    enum route_kind kind;
+    void (*answer)(struct exchange *x);
+    const char *help;
+};
+
+/* The route of a path (query excluded by length), or NULL. */
+const struct route *route_find(const char *path, size_t len);
+unsigned route_method(const char *method); /* 0 when it is none of the above */
+void route_allow(const struct route *r, char *out, size_t size); /* "GET, POST" */
+extern const struct route routes[];
+extern const unsigned n_routes;
+
+/* The handlers, one file a resource in host/api/. */
+void api_root(struct exchange *x);
+void api_configuration(struct exchange *x);
+void api_scheduler(struct exchange *x);
+void api_plugins(struct exchange *x);
+void api_plugin(struct exchange *x);
+void api_load(struct exchange *x);
+void api_health(struct exchange *x);
+void api_ready(struct exchange *x);
+void api_metrics(struct exchange *x);
+
+#endif

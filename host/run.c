@@ -1,0 +1,213 @@
+/*
+ * run.c - a node from its first request to its last: threads, signals, stop.
+ *
+ * The stop, in phases: no new connections and no new jobs; open jobs end, for
+ * stop_timeout at most; the threads end; long-lived programs are closed.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/job.h"
+#include "host/log.h"
+#include "host/node.h"
+
+static const double HOUSEKEEPING_SECONDS = 1;
+
+static void pin_to_core(const struct node *n, unsigned index)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t set;
+
+    if (!n->config->config.node.pin || cores < 1)
+        return;
+    CPU_ZERO(&set);
+    CPU_SET(index % (unsigned)cores, &set);
+    pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void *run_shard(void *arg)
+{
+    struct shard *s = arg;
+
+    pin_to_core(s->node, s->index);
+    shard_run(s);
+    return NULL;
+}
+
+/* ---- stop ---- */
+
+static void post_cancel(struct node *n)
+{
+    for (unsigned i = 0; i < n->n_shards; i++)
+        reactor_post(&n->shards[i].reactor, &n->shards[i].cancel);
+}
+
+static void on_stop_timeout(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    log_event(LOG_WARN, "jobs still open at the end of stop_timeout are cancelled");
+    post_cancel(w->data);
+}
+
+static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int events)
+{
+    struct node *n = w->data;
+
+    (void)events;
+    if (n->stopping) {
+        if (ev_is_active(&n->stop_timer))
+            ev_feed_event(loop, &n->stop_timer, EV_TIMER);
+        ev_timer_stop(loop, &n->stop_timer);
+        return;
+    }
+    log_event(LOG_INFO, "stopping", LOG_INT("signal", w->signum));
+    n->stopping = true;
+    for (unsigned i = 0; i < n->n_shards; i++)
+        reactor_post(&n->shards[i].reactor, &n->shards[i].stop);
+    ev_timer_init(&n->stop_timer, on_stop_timeout,
+                  (double)n->config->config.node.stop_timeout / 1e9, 0);
+    n->stop_timer.data = n;
+    ev_timer_start(loop, &n->stop_timer);
+}
+
+void node_shard_ended(struct node *n)
+{
+    struct shard *main_shard = &n->shards[0];
+
+    if (--n->shards_running > 0)
+        return;
+    ev_timer_stop(main_shard->reactor.loop, &n->stop_timer);
+    for (unsigned i = 1; i < n->n_shards; i++) {
+        reactor_post(&n->shards[i].reactor, &n->shards[i].quit);
+        pthread_join(n->shards[i].thread, NULL);
+    }
+    n->closing = true;
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        function_table_unref(n->shards[i].functions);
+        n->shards[i].functions = NULL;
+    }
+    function_table_unref(n->functions);
+    n->functions = NULL;
+    if (n->programs == 0)
+        ev_break(main_shard->reactor.loop, EVBREAK_ALL);
+}
+
+/* ---- run ---- */
+
+static void on_hangup(struct ev_loop *loop, ev_signal *w, int events)
+{
+    char err[P2P_ERRLEN];
+
+    (void)loop;
+    (void)events;
+    if (node_reload(w->data, err))
+        log_event(LOG_ERROR, "not reloaded, the node goes on as before", LOG_STR("why", err));
+    else
+        log_event(LOG_INFO, "reloaded");
+}
+
+static void on_housekeeping(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct node *n = w->data;
+
+    (void)loop;
+    (void)events;
+    engine_drain(n->engine);
+}
+
+static void on_revive(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct node *n = w->data;
+
+    (void)loop;
+    (void)events;
+    peers_revive(&n->shards[0]);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct node *n = w->data;
+    uint64_t period = engine_tick(n->engine);
+
+    (void)events;
+    /* Without a period, look again later: another scheduler may want ticks. */
+    w->repeat = period ? (double)period / 1e9 : HOUSEKEEPING_SECONDS;
+    ev_timer_again(loop, w);
+}
+
+static void start_timer(struct ev_loop *loop, ev_timer *w,
+                        void (*f)(struct ev_loop *, ev_timer *, int), double seconds,
+                        struct node *n)
+{
+    ev_timer_init(w, f, seconds, seconds);
+    w->data = n;
+    ev_timer_start(loop, w);
+}
+
+static void start_signal(struct ev_loop *loop, ev_signal *w,
+                         void (*f)(struct ev_loop *, ev_signal *, int), int number, struct node *n)
+{
+    ev_signal_init(w, f, number);
+    w->data = n;
+    ev_signal_start(loop, w);
+}
+
+static void start_watchers(struct node *n)
+{
+    struct ev_loop *loop = n->shards[0].reactor.loop;
+
+    start_signal(loop, &n->term, on_stop_signal, SIGTERM, n);
+    start_signal(loop, &n->interrupt, on_stop_signal, SIGINT, n);
+    start_signal(loop, &n->hangup, on_hangup, SIGHUP, n);
+    start_timer(loop, &n->housekeeping, on_housekeeping, HOUSEKEEPING_SECONDS, n);
+    start_timer(loop, &n->revive, on_revive, (double)n->config->config.peers.retry / 1e9, n);
+    start_timer(loop, &n->tick, on_tick, HOUSEKEEPING_SECONDS, n);
+    node_watch_plugins(n);
+}
+
+static void stop_watchers(struct node *n)
+{
+    struct ev_loop *loop = n->shards[0].reactor.loop;
+
+    node_unwatch_plugins(n);
+    ev_signal_stop(loop, &n->term);
+    ev_signal_stop(loop, &n->interrupt);
+    ev_signal_stop(loop, &n->hangup);
+    ev_timer_stop(loop, &n->housekeeping);
+    ev_timer_stop(loop, &n->revive);
+    ev_timer_stop(loop, &n->tick);
+}
+
+/* Signals go to the main thread, which has the watchers. */
+static void start_threads(struct node *n)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    n->shards_running = n->n_shards;
+    for (unsigned i = 1; i < n->n_shards; i++)
+        pthread_create(&n->shards[i].thread, NULL, run_shard, &n->shards[i]);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void node_run(struct node *n)
+{
+    struct engine_current now;
+
+    signal(SIGPIPE, SIG_IGN);
+    start_watchers(n);
+    start_threads(n);
+    pin_to_core(n, 0);
+    engine_describe(n->engine, &now);
+    log_event(LOG_INFO, "serving", LOG_STR("address", n->self.text), LOG_STR("id", n->id),
+              LOG_STR("scheduler", now.full), LOG_INT("threads", n->n_shards),
+              LOG_INT("functions", n->functions->n));
+    shard_run(&n->shards[0]);
+    stop_watchers(n);
+    log_event(LOG_INFO, "stopped");
+}

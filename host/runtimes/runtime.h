@@ -1,0 +1,63 @@
+/*
+ * runtime.h - how a function is run.  One runtime is one file with one vtable:
+ * fork.c (a program a call), server.c (a long-lived program reached by HTTP).
+ *
+ * A runtime never decides whether a job runs: when run() is called the slot is
+ * taken and the answer comes by done().
+ */
+#ifndef HOST_RUNTIME_H
+#define HOST_RUNTIME_H
+
+#include "host/config.h"
+#include "host/http.h"
+#include "host/reactor.h"
+
+struct program; /* a runtime's own state for one function */
+
+enum run_result {
+    RUN_ANSWERED, /* response is the function's own answer, any status */
+    RUN_FAILED,   /* crashed, exit code, no such program: status and err say more */
+    RUN_TIMEOUT,
+    RUN_TOO_LARGE, /* the answer passes the output limit */
+    RUN_CANCELLED  /* by runtime->cancel */
+};
+
+/* One run.  Embedded in the job; belongs to the reactor's thread. */
+struct run {
+    /* In. */
+    struct program *program;
+    struct reactor *reactor;
+    const struct http_request *request; /* unchanged until done */
+    uint64_t timeout_ns;
+    void (*done)(struct run *, enum run_result); /* exactly once; never inside start() */
+    void *owner;
+    /* Out. */
+    struct http_response *response; /* initialised and empty */
+    int status;                     /* HTTP status to give unless RUN_ANSWERED: 500, 502, 504 */
+    char err[P2P_ERRLEN];           /* the reason, with the tail of stderr */
+    bool may_have_run;              /* false: no byte reached the function */
+    bool cold;                      /* it waited for the program to start */
+    /* Private to the runtime. */
+    void *state;
+    struct task task;
+};
+
+struct runtime {
+    const char *name;
+    /* Checks what can be checked now (program exists, may be executed) and makes
+     * the state.  `home` is the reactor that watches long-lived programs.  NULL
+     * with a reason.  Reads `f` while the program lives.  [home thread] */
+    struct program *(*open)(const struct function_config *f, struct reactor *home,
+                            char err[P2P_ERRLEN]);
+    /* Stops what runs: SIGTERM, after a grace SIGKILL; calls closed(arg) when
+     * nothing is left.  No run may be open.  [home thread] */
+    void (*close)(struct program *p, void (*closed)(void *arg), void *arg);
+    void (*start)(struct run *run);  /* [run's thread] */
+    void (*cancel)(struct run *run); /* kill or give up; done comes with RUN_CANCELLED */
+    /* For GET /configuration and metrics: "ready", "starting", "back-off 2s", … */
+    void (*describe)(struct program *p, char *out, size_t size); /* [any thread] */
+};
+
+extern const struct runtime runtime_fork, runtime_server;
+
+#endif

@@ -1,0 +1,99 @@
+#include "host/slots.h"
+
+#include <stddef.h>
+
+void slots_init(struct slots *s, uint32_t limit, uint32_t queue_limit)
+{
+    s->limit = limit;
+    s->queue_limit = queue_limit;
+    s->queue_enabled = true;
+    s->running = 0;
+    s->queued = 0;
+    s->first = NULL;
+    s->last = &s->first;
+    pthread_mutex_init(&s->lock, NULL);
+}
+
+void slots_release(struct slots *s)
+{
+    pthread_mutex_destroy(&s->lock);
+}
+
+static void run_granted(struct task *t)
+{
+    struct slot_waiter *w = (struct slot_waiter *)t;
+
+    w->granted(w);
+}
+
+/* Under lock: hands free slots to those who wait. */
+static void grant(struct slots *s)
+{
+    while (s->first && s->running < s->limit) {
+        struct slot_waiter *w = s->first;
+
+        s->first = w->next;
+        if (!s->first)
+            s->last = &s->first;
+        s->queued--;
+        s->running++;
+        w->task.run = run_granted;
+        reactor_post(w->home, &w->task);
+    }
+}
+
+void slots_configure(struct slots *s, uint32_t limit, uint32_t queue_limit, bool queue_enabled)
+{
+    pthread_mutex_lock(&s->lock);
+    s->limit = limit;
+    s->queue_limit = queue_limit;
+    s->queue_enabled = queue_enabled;
+    grant(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+enum slot_answer slots_take(struct slots *s, struct slot_waiter *w, bool may_wait)
+{
+    enum slot_answer answer = SLOT_NONE;
+
+    pthread_mutex_lock(&s->lock);
+    if (s->running < s->limit) {
+        s->running++;
+        answer = SLOT_TAKEN;
+    } else if (may_wait && s->queue_enabled && s->queued < s->queue_limit) {
+        w->next = NULL;
+        *s->last = w;
+        s->last = &w->next;
+        s->queued++;
+        answer = SLOT_QUEUED;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return answer;
+}
+
+void slots_give(struct slots *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->running--;
+    grant(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool slots_leave(struct slots *s, struct slot_waiter *w)
+{
+    struct slot_waiter **at;
+    bool found = false;
+
+    pthread_mutex_lock(&s->lock);
+    for (at = &s->first; *at; at = &(*at)->next)
+        if (*at == w) {
+            *at = w->next;
+            if (!w->next)
+                s->last = at;
+            s->queued--;
+            found = true;
+            break;
+        }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}

@@ -1,0 +1,261 @@
+#include "host/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "host/version.h"
+
+#define PREFIX "X-P2pfaas-"
+#define HOPS PREFIX "Hops"
+#define FROM PREFIX "From"
+#define REMAINING PREFIX "Remaining-Seconds"
+#define OUTCOME PREFIX "Outcome"
+#define LOAD PREFIX "Load"
+#define MAX_LOAD PREFIX "Maxload"
+#define QUEUE_LENGTH "X-P2pfog-Queue-Length" /* as the original spells it */
+#define EXECUTION PREFIX "Timing-Execution-Time-Seconds"
+#define PROBING_LIST PREFIX "Timing-Probing-Seconds-List"
+#define SCHEDULING_LIST PREFIX "Timing-Scheduling-Seconds-List"
+#define TOTAL_LIST PREFIX "Timing-Total-Seconds-List"
+#define PEERS_ID PREFIX "Peers-List-Id"
+#define PEERS_IP PREFIX "Peers-List-Ip"
+
+enum { PREFIX_LEN = sizeof(PREFIX) - 1, LIST_MAX = 1024, OWN_BYTES = 8 * LIST_MAX };
+
+/* ---- between nodes ---- */
+
+bool wire_is_internal(const char *name, size_t len)
+{
+    static const char *const names[] = {HOPS, FROM, REMAINING};
+
+    if (len < PREFIX_LEN || strncasecmp(name, PREFIX, PREFIX_LEN) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A count, or `otherwise` when it is missing or no number up to max. */
+static uint32_t read_count(const struct headers *h, const char *name, uint32_t max,
+                           uint32_t otherwise)
+{
+    const char *text = headers_get(h, name);
+    unsigned long value;
+    char *end;
+
+    if (!text || text[0] < '0' || text[0] > '9')
+        return otherwise;
+    value = strtoul(text, &end, 10);
+    return *end == '\0' && value <= max ? (uint32_t)value : otherwise;
+}
+
+void wire_read_request(struct job *j)
+{
+    struct node *n = j->x.shard->node;
+    const char *from = headers_get(&j->peer_headers, FROM);
+    const char *remaining = headers_get(&j->peer_headers, REMAINING);
+
+    /* A peer that does not say has forwarded it once at least. */
+    j->hops = read_count(&j->peer_headers, HOPS, 1000000, 1);
+    j->from = from ? peers_find(&n->peers, from) : P2P_NONE;
+    if (remaining) {
+        double seconds = strtod(remaining, NULL);
+
+        if (seconds >= 0 && seconds < 1e6)
+            j->deadline_ns = j->arrival_ns + (uint64_t)(seconds * 1e9) + 1;
+    }
+}
+
+int wire_write_request(struct job *j)
+{
+    struct headers *h = &j->peer_headers;
+    uint64_t now = clock_ns();
+    uint64_t left = j->deadline_ns > now ? (j->deadline_ns - now) / 1000 : 0;
+    char text[64];
+
+    headers_clear(h);
+    snprintf(text, sizeof(text), "%u", j->hops + 1);
+    if (headers_add(h, HOPS, text) || headers_add(h, FROM, j->x.shard->node->self.text))
+        return -1;
+    snprintf(text, sizeof(text), "%llu.%06llu", (unsigned long long)left / 1000000,
+             (unsigned long long)left % 1000000);
+    return headers_add(h, REMAINING, text);
+}
+
+static const char *const outcome_names[] = {
+    [WIRE_RAN] = "ran", [WIRE_REFUSED] = "refused", [WIRE_FAILED] = "failed"};
+
+enum wire_outcome wire_read_outcome(const struct http_response *r)
+{
+    const char *text = headers_get(&r->headers, OUTCOME);
+
+    for (int i = WIRE_RAN; text && i < WIRE_FOREIGN; i++)
+        if (strcmp(text, outcome_names[i]) == 0)
+            return (enum wire_outcome)i;
+    return WIRE_FOREIGN;
+}
+
+bool wire_read_load(const struct http_response *r, struct p2p_probe *out)
+{
+    enum { MOST = 1000000 };
+    uint32_t load = read_count(&r->headers, LOAD, MOST, UINT32_MAX);
+    uint32_t slots = read_count(&r->headers, MAX_LOAD, MOST, UINT32_MAX);
+    uint32_t queue = read_count(&r->headers, QUEUE_LENGTH, MOST, UINT32_MAX);
+
+    if (load > MOST || slots > MOST || queue > MOST)
+        return false;
+    out->load = load;
+    out->slots = slots;
+    out->queue = queue;
+    return true;
+}
+
+static void add_count(struct headers *h, const char *name, uint32_t value)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%u", value);
+    headers_add(h, name, text);
+}
+
+void wire_write_load(struct exchange *x)
+{
+    const struct slots *s = &x->shard->node->slots;
+
+    add_count(&x->response.headers, LOAD, s->running);
+    add_count(&x->response.headers, MAX_LOAD, s->limit);
+    add_count(&x->response.headers, QUEUE_LENGTH, s->queued);
+}
+
+/* ---- to whoever asked ---- */
+
+/* What a peer said of its part of the way. */
+struct peers_part {
+    char execution[32];
+    char probing[LIST_MAX], scheduling[LIST_MAX], total[LIST_MAX]; /* "[…]" or "" */
+    char ids[LIST_MAX], ips[LIST_MAX];
+    uint32_t hops; /* behind it */
+};
+
+static void take(const struct headers *h, const char *name, char *out, size_t size)
+{
+    const char *value = headers_get(h, name);
+
+    snprintf(out, size, "%s", value && strlen(value) < size ? value : "");
+}
+
+static void read_part(const struct headers *h, struct peers_part *p)
+{
+    take(h, EXECUTION, p->execution, sizeof(p->execution));
+    take(h, PROBING_LIST, p->probing, sizeof(p->probing));
+    take(h, SCHEDULING_LIST, p->scheduling, sizeof(p->scheduling));
+    take(h, TOTAL_LIST, p->total, sizeof(p->total));
+    take(h, PEERS_ID, p->ids, sizeof(p->ids));
+    take(h, PEERS_IP, p->ips, sizeof(p->ips));
+    p->hops = read_count(h, HOPS, 1000000, 0);
+}
+
+/* Removes every header that only nodes may set. */
+static void drop_ours(struct headers *h)
+{
+    size_t from = 0, to = 0;
+    const char *name, *value;
+    size_t at = 0;
+
+    while (headers_next(h, &at, &name, &value)) {
+        bool ours =
+            strncasecmp(name, PREFIX, PREFIX_LEN) == 0 || strcasecmp(name, QUEUE_LENGTH) == 0;
+
+        if (!ours && to != from)
+            memmove(h->text.data + to, h->text.data + from, at - from);
+        if (ours)
+            h->count--;
+        else
+            to += at - from;
+        from = at;
+    }
+    h->text.len = to;
+}
+
+static void format_seconds(char *out, size_t size, uint64_t ns)
+{
+    uint64_t us = ns / 1000;
+
+    snprintf(out, size, "%llu.%06llu", (unsigned long long)us / 1000000,
+             (unsigned long long)us % 1000000);
+}
+
+/* "[own]" or "[own,peer's…]". */
+static void add_list(struct headers *h, const char *name, const char *own, const char *rest)
+{
+    char text[LIST_MAX + 128];
+    bool more = rest[0] == '[' && rest[1] != ']' && rest[1] != '\0';
+    int n = snprintf(text, sizeof(text), "[%s%s%s", own, more ? "," : "", more ? rest + 1 : "]");
+
+    if (n > 0 && (size_t)n < sizeof(text))
+        headers_add(h, name, text);
+}
+
+static void add_times(struct headers *h, const char *name, uint64_t own_ns, const char *rest)
+{
+    char own[32];
+
+    format_seconds(own, sizeof(own), own_ns);
+    add_list(h, name, own, rest);
+}
+
+static const char *outcome_text(const struct job *j, enum ran_where where, uint32_t outcome)
+{
+    if (outcome == P2P_OUT_RAN || outcome == P2P_OUT_FORWARDED)
+        return outcome_names[WIRE_RAN];
+    if (outcome != P2P_OUT_FAILED || (!j->function && where == RAN_NOWHERE))
+        return outcome_names[WIRE_REFUSED];
+    return outcome_names[WIRE_FAILED];
+}
+
+void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t total_ns)
+{
+    const struct node *n = j->x.shard->node;
+    const struct decision *d = &j->decision;
+    struct headers *h = &j->x.response.headers;
+    static const struct peers_part nobody;
+    const struct peers_part *rest = &nobody;
+    struct peers_part part;
+    char text[32];
+
+    if (where == RAN_ON_PEER) {
+        read_part(h, &part);
+        rest = &part;
+    }
+    drop_ours(h);
+    h->text.limit += OWN_BYTES; /* a function that fills its share leaves us ours */
+    headers_add(h, PREFIX "Version", P2PFAAS_VERSION);
+    if (d->state != DECISION_IDLE) {
+        headers_add(h, PREFIX "Scheduler", decision_scheduler(d));
+        add_times(h, SCHEDULING_LIST, d->decide_ns - d->probe_ns, rest->scheduling);
+        if (d->probes_total || rest->probing[0])
+            add_times(h, PROBING_LIST, d->probe_ns, rest->probing);
+    }
+    add_times(h, TOTAL_LIST, total_ns, rest->total);
+    if (where == RAN_HERE) {
+        format_seconds(text, sizeof(text), j->run_ns);
+        headers_add(h, EXECUTION, text);
+    } else if (rest->execution[0]) {
+        headers_add(h, EXECUTION, rest->execution);
+    }
+    if (where == RAN_ON_PEER) {
+        headers_add(h, PREFIX "Externally-Executed", "True");
+        add_count(h, HOPS, rest->hops + 1);
+    }
+    if (where == RAN_ON_PEER || j->from_peer) {
+        add_list(h, PEERS_ID, n->id_json, rest->ids);
+        add_list(h, PEERS_IP, n->ip_json, rest->ips);
+    }
+    if (j->from_peer) {
+        headers_add(h, OUTCOME, outcome_text(j, where, outcome));
+        wire_write_load(&j->x);
+    }
+    h->text.limit -= OWN_BYTES;
+}

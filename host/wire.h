@@ -1,0 +1,39 @@
+/*
+ * wire.h - the X-P2pfaas headers: what nodes tell each other about a job, and what
+ * a client is told about how its job went.
+ *
+ * Between nodes the request and the answer of a function travel as they are, with
+ * these added.  Only nodes set them: those that a client or a function sends are
+ * dropped on the way in, so that nobody can claim hops or an outcome.
+ */
+#ifndef HOST_WIRE_H
+#define HOST_WIRE_H
+
+#include "host/job.h"
+
+/* Is it one of the request headers that only nodes set? */
+bool wire_is_internal(const char *name, size_t len);
+
+/* Takes hops, sender and remaining time from j->peer_headers. */
+void wire_read_request(struct job *j);
+/* Fills j->peer_headers for a forward.  0, or -1 (memory). */
+int wire_write_request(struct job *j);
+
+enum wire_outcome {
+    WIRE_RAN,
+    WIRE_REFUSED, /* it did not run and will not */
+    WIRE_FAILED,  /* it ran or may have, without an answer of its own */
+    WIRE_FOREIGN  /* not the answer of a node */
+};
+/* How a forwarded job went there. */
+enum wire_outcome wire_read_outcome(const struct http_response *r);
+/* The load a node tells in its answers; false when it does not. */
+bool wire_read_load(const struct http_response *r, struct p2p_probe *out);
+/* Puts this node's load into an answer. */
+void wire_write_load(struct exchange *x);
+
+/* Completes the headers of the answer to a job: in place of the peer's own come
+ * this node's, with the peer's times and list appended to ours. */
+void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t total_ns);
+
+#endif
