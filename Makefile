@@ -1,0 +1,164 @@
+# P2PFaaS in C
+#
+#   make                  build everything (release)
+#   make demo             three nodes, real functions, three schedulers: the main job
+#   make check            all tests, then again under the sanitizers
+#   make V=1              show the commands
+#   make VARIANT=asan     debug | release | asan | tsan | cov, each in its own tree
+#   make install PREFIX=/usr DESTDIR=/tmp/pkg
+#
+# `make help` lists the targets.  Local settings go into config.mk.
+-include config.mk
+
+VERSION  := 0.1.0
+VARIANT  ?= release
+PREFIX   ?= /usr/local
+B        := build/$(VARIANT)
+CC       ?= cc
+CXX      ?= c++
+PKGS     := libmicrohttpd libcjson yaml-0.1 gnutls
+
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+            -Wformat=2 -Wundef
+# Texts for people are cut where their buffer ends, on purpose.
+WARN     += -Wno-format-truncation
+OPT.debug   := -O1 -g3
+OPT.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+OPT.asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT.tsan    := -O1 -g3 -fsanitize=thread
+OPT.cov     := -O0 -g3 --coverage
+ifndef OPT.$(VARIANT)
+$(error VARIANT=$(VARIANT) is not one of debug release asan tsan cov)
+endif
+ifdef DEVELOPER
+WARN += -Werror
+endif
+
+# What is not needed to install or to tidy up is installed before it is used.
+DEPS_FOR := $(if $(MAKECMDGOALS),$(MAKECMDGOALS),all)
+NO_DEPS  := help clean distclean format uninstall
+ifneq ($(filter-out $(NO_DEPS),$(DEPS_FOR)),)
+ifeq ($(shell scripts/install-deps $(filter-out $(NO_DEPS),$(DEPS_FOR)) >&2 && echo ok),)
+$(error the packages named above are missing)
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
+endif
+
+ALL_CPPFLAGS = -D_GNU_SOURCE -DP2PFAAS_VERSION='"$(VERSION)"' -I. -Isdk/include $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS   = -std=c11 $(WARN) $(OPT.$(VARIANT)) $(CFLAGS)
+SO_CFLAGS    := -fPIC -fvisibility=hidden
+SO_LDFLAGS   := -shared -Wl,--version-script=sdk/plugin.map -Wl,-z,relro,-z,now
+ifeq ($(filter asan tsan,$(VARIANT)),)
+SO_LDFLAGS   += -Wl,-z,defs   # the sanitizers' runtimes live in the executable
+endif
+HOST_LIBS    = $(PKG_LIBS) -lev -lhttp_parser -ldl -lm -pthread
+
+# Everything of the node but main.c: what the tests link.
+LIB_SRC   := $(wildcard engine/*.c) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/runtimes/*.c))
+LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
+PLUGINS   := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
+SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
+FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
+FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
+BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o
+BENCHES   := $(B)/bench/demo
+
+ifndef V
+Q := @
+say = @printf '  %-5s %s\n' $(1) $(2);
+endif
+
+.PHONY: all programs demo run check check-variant fuzz bench lint format hdr-check install uninstall clean \
+        distclean help FORCE
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+
+## all: the node, every plugin, the functions (default)
+all: $(B)/p2pfaas $(SOS) $(FUNCS)
+
+# Objects depend on the flags that they were built with.
+FLAGS = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SO_CFLAGS) $(SO_LDFLAGS) $(LDFLAGS)
+$(B)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(if $(filter plugins/%,$<),$(SO_CFLAGS)) -MMD -MP -c -o $@ $<
+
+$(B)/p2pfaas: $(B)/host/main.o $(LIB_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+# A plugin is any folder under plugins/.
+define plugin
+$(B)/plugins/$(1).so: $$(patsubst %.c,$(B)/%.o,$$(wildcard plugins/$(1)/*.c)) sdk/plugin.map
+	@mkdir -p $$(@D)
+	$$(call say,SO,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) $$(SO_LDFLAGS) -o $$@ $$(filter %.o,$$^) -lm
+endef
+$(foreach p,$(PLUGINS),$(eval $(call plugin,$(p))))
+
+$(FUNCS): $(B)/functions/%: $(B)/functions/%.o $(B)/functions/serve.o
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd -lcjson -pthread
+
+$(BENCHES): $(B)/bench/%: $(B)/bench/%.o $(BENCH_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl -lgnutls -lm -pthread
+
+## demo: three nodes, real functions, three schedulers swapped under load; under a minute
+demo: all $(B)/bench/demo
+	$(Q)$(B)/bench/demo $(B)/p2pfaas
+
+## run: one node with plugins.yaml
+run: all
+	$(Q)exec $(B)/p2pfaas --config plugins.yaml
+
+include make/tests.mk
+
+## bench: latency and throughput against the function alone and against nginx
+bench: all
+	$(Q)bench/gateway $(B)
+
+## lint: warnings as errors, formatting, clang-tidy, headers, shell scripts, own rules
+lint: hdr-check
+	$(Q)MAKE='$(MAKE)' scripts/lint
+
+## format: clang-format on every C file
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+## hdr-check: every header compiles alone; the SDK also as C++11
+hdr-check:
+	$(Q)for h in $$(git ls-files '*.h'); do $(CC) $(ALL_CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; done
+	$(Q)$(CXX) -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ sdk/include/p2pfaas/plugin.h
+
+LIBDIR := $(DESTDIR)$(PREFIX)/lib
+SHARE  := $(DESTDIR)$(PREFIX)/share/p2pfaas
+## install: PREFIX and DESTDIR are honoured
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas/plugins $(LIBDIR)/p2pfaas/functions $(LIBDIR)/pkgconfig $(SHARE)/template
+	install -m 755 $(B)/p2pfaas $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(SOS) $(LIBDIR)/p2pfaas/plugins/
+	install -m 755 $(FUNCS) $(LIBDIR)/p2pfaas/functions/
+	install -m 644 sdk/include/p2pfaas/plugin.h $(DESTDIR)$(PREFIX)/include/p2pfaas/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' sdk/p2pfaas-plugin.pc.in > $(LIBDIR)/pkgconfig/p2pfaas-plugin.pc
+	install -m 644 sdk/template/* $(SHARE)/template/
+	sed -e 's|$${BIN}/|$${LIB}/|g' plugins.yaml > $(SHARE)/plugins.yaml
+
+## uninstall: what install put there
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/p2pfaas $(LIBDIR)/pkgconfig/p2pfaas-plugin.pc
+	rm -rf $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas $(SHARE)
+
+## clean: remove this variant's build tree
+clean:
+	rm -rf $(B)
+## distclean: remove every variant's
+distclean:
+	rm -rf build
+
+## help: this list
+help:
+	@sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
+	@sed -n 's/^## \([^:]*\): /  \1\t/p' Makefile make/*.mk | sort | expand -t 16
+
+-include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,host/main.c $(wildcard plugins/*/*.c functions/*.c bench/*.c))

@@ -1,0 +1,60 @@
+# The tests: tests/ mirrors the tree, each test_*.c is one program.
+#
+# A test links everything of the node but main.c.  One that fakes a part of it says
+# in its first line what it links instead:   // link: engine/decision.c tests/fake.c
+
+TEST_SRC  := $(wildcard tests/*/test_*.c tests/host/*/test_*.c)
+UNIT_SRC  := $(filter-out tests/cluster/% tests/plugins/%,$(TEST_SRC))
+UNITS     := $(UNIT_SRC:%.c=$(B)/%)
+PLUGIN_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/plugins/test_*.c))
+CLUSTER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cluster/test_*.c))
+TEST_SOS  := $(patsubst %.c,$(B)/%.so,$(wildcard tests/engine/plugins/*.c tests/cluster/plugins/*.c))
+ALL_TESTS := $(UNITS) $(PLUGIN_TESTS) $(CLUSTER_TESTS)
+
+linked_instead = $(shell sed -n '1s|^// link: ||p' $(1))
+define unit
+$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),$(patsubst %.c,$(B)/%.o,$(call linked_instead,$(1))),$(LIB_OBJ)) $(patsubst %.c,$(B)/%.o,$(wildcard $(dir $(1))support*.c))
+	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(HOST_LIBS)
+endef
+$(foreach t,$(UNIT_SRC),$(eval $(call unit,$(t))))
+
+# Plugins are linked into their tests under a name of their own.
+$(B)/tests/plugins/linked/%.o: plugins/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -DP2P_MODULE_SYMBOL=$(notdir $*)_plugin -MMD -MP -c -o $@ $<
+LINKED_PLUGINS := $(foreach p,$(PLUGINS),$(B)/tests/plugins/linked/$(p)/$(p).o)
+$(PLUGIN_TESTS): $(B)/tests/plugins/%: $(B)/tests/plugins/%.o $(B)/tests/plugins/mock_host.o $(LINKED_PLUGINS)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm
+
+$(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(B)/tests/cluster/fixture.o $(BENCH_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl -pthread
+
+$(TEST_SOS): $(B)/%.so: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,SO,$@)$(CC) $(ALL_CPPFLAGS) -std=c11 -g -fPIC -fvisibility=hidden -shared -o $@ $<
+
+## check-variant: the tests of this VARIANT only; ONLY=text runs those whose path has it
+check-variant: all $(ALL_TESTS) $(TEST_SOS)
+	$(Q)scripts/run-tests $(B) $(filter-out $(CLUSTER_TESTS),$(ALL_TESTS)) -- $(CLUSTER_TESTS)
+
+# The counts of the three runs add up.
+## check: all tests, plain, under asan and ubsan, and under tsan
+check:
+	$(Q)rm -rf build/results; mkdir -p build/results
+	$(Q)for v in $(or $(VARIANTS),release asan tsan); do \
+	    P2P_RESULTS=build/results/$$v $(MAKE) --no-print-directory VARIANT=$$v check-variant || true; done
+	$(Q)scripts/sum-results build/results $(or $(VARIANTS),release asan tsan)
+
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 20
+FUZZ_FLAGS = $(ALL_CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined
+build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard plugins/*/*.c)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)clang $(FUZZ_FLAGS) -o $@ $< $(LIB_SRC) $(HOST_LIBS)
+## fuzz: each fuzzer for FUZZ_SECONDS=20
+fuzz: $(FUZZERS:%=build/fuzz/%)
+	$(Q)for f in $(FUZZERS); do echo "$$f"; mkdir -p build/fuzz/corpus/$$f; \
+	    ASAN_OPTIONS=detect_leaks=1 build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=0 -verbosity=0 \
+	    build/fuzz/corpus/$$f $(wildcard tests/fuzz/corpus) || exit 1; done
+
+-include $(patsubst %.c,$(B)/%.d,$(wildcard tests/*/*.c tests/host/*/*.c)) $(LINKED_PLUGINS:.o=.d)
