@@ -171,6 +171,82 @@ char *config_expand(const char *text)
     return out.data;
 }
 
+/* ---- lists that grow ---- */
+
+void config_clear_parameters(struct scheduler_config *s)
+{
+    for (unsigned i = 0; i < s->n_parameters; i++) {
+        free(s->parameters[i].name);
+        free(s->parameters[i].value);
+    }
+    free(s->parameters);
+    s->parameters = NULL;
+    s->n_parameters = 0;
+    s->parameters_by_order = false;
+}
+
+int config_add_parameter(struct scheduler_config *s, const char *name, const char *value, int line,
+                         char *err)
+{
+    struct pair *grown = s->n_parameters < CONFIG_MAX_PARAMETERS
+                             ? realloc(s->parameters, (s->n_parameters + 1) * sizeof(*grown))
+                             : NULL;
+    struct pair *p;
+
+    if (!grown) {
+        snprintf(err, P2P_ERRLEN, "more than %d parameters, or out of memory",
+                 CONFIG_MAX_PARAMETERS);
+        return -1;
+    }
+    s->parameters = grown;
+    p = &grown[s->n_parameters];
+    *p = (struct pair){name ? strdup(name) : NULL, strdup(value), line};
+    s->n_parameters++;
+    if (p->value && (p->name || !name))
+        return 0;
+    snprintf(err, P2P_ERRLEN, "out of memory");
+    return -1;
+}
+
+static void free_peer(struct peer_config *p)
+{
+    free(p->name);
+    free(p->address);
+}
+
+void config_clear_peers(struct config *c)
+{
+    for (unsigned i = 0; i < c->n_peers; i++)
+        free_peer(&c->peer[i]);
+    free(c->peer);
+    c->peer = NULL;
+    c->n_peers = 0;
+}
+
+int config_add_peer(struct config *c, const char *name, const char *address, char *err)
+{
+    struct endpoint probe;
+    struct peer_config *grown;
+
+    if (endpoint_parse(&probe, address, 1, err))
+        return -1;
+    for (unsigned i = 0; i < c->n_peers; i++)
+        if (strcmp(c->peer[i].name, name) == 0 || strcmp(c->peer[i].address, address) == 0) {
+            snprintf(err, P2P_ERRLEN, "'%.80s' is listed twice", name);
+            return -1;
+        }
+    grown =
+        c->n_peers < CONFIG_MAX_PEERS ? realloc(c->peer, (c->n_peers + 1) * sizeof(*grown)) : NULL;
+    if (!grown) {
+        snprintf(err, P2P_ERRLEN, "more than %d peers, or out of memory", CONFIG_MAX_PEERS);
+        return -1;
+    }
+    c->peer = grown;
+    grown[c->n_peers] = (struct peer_config){.name = strdup(name), .address = strdup(address)};
+    c->n_peers++;
+    return 0;
+}
+
 /* ---- life ---- */
 
 static void free_list(char **list)
@@ -180,7 +256,7 @@ static void free_list(char **list)
     free(list);
 }
 
-void config_free_function(struct function_config *f)
+static void free_function(struct function_config *f)
 {
     params_release(function_keys, f);
     free((char *)(uintptr_t)f->name);
@@ -189,26 +265,14 @@ void config_free_function(struct function_config *f)
     memset(f, 0, sizeof(*f));
 }
 
-static void free_peer(struct peer_config *p)
-{
-    free(p->name);
-    free(p->address);
-}
-
 void config_release(struct config *c)
 {
     for (const struct config_section *s = config_sections; s->name; s++)
         params_release(s->keys, (char *)c + s->offset);
-    for (unsigned i = 0; i < c->scheduler.n_parameters; i++) {
-        free(c->scheduler.parameters[i].name);
-        free(c->scheduler.parameters[i].value);
-    }
-    free(c->scheduler.parameters);
-    for (unsigned i = 0; i < c->n_peers; i++)
-        free_peer(&c->peer[i]);
-    free(c->peer);
+    config_clear_parameters(&c->scheduler);
+    config_clear_peers(c);
     for (unsigned i = 0; i < c->n_functions; i++)
-        config_free_function(&c->function[i]);
+        free_function(&c->function[i]);
     free(c->function);
     free(c->file);
     memset(c, 0, sizeof(*c));

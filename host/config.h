@@ -14,7 +14,12 @@
 #include "engine/params.h"
 #include "host/upstream.h"
 
-enum { CONFIG_MAX_FUNCTIONS = 1024, CONFIG_MAX_PEERS = 4096, CONFIG_MAX_ARGS = 64 };
+enum {
+    CONFIG_MAX_FUNCTIONS = 1024,
+    CONFIG_MAX_PEERS = 4096,
+    CONFIG_MAX_ARGS = 64,
+    CONFIG_MAX_PARAMETERS = 64
+};
 
 struct node_config {
     const char *id;      /* "" in the file: becomes listen:port */

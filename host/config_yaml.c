@@ -6,7 +6,9 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { MOST_FILE_BYTES = 1 << 20, MOST_PARAMETERS = 64, MOST_NAME = 63 };
+#include "host/suggest.h"
+
+enum { MOST_FILE_BYTES = 1 << 20, MOST_NAME = 63 };
 
 /* One reading: where we are, and where to say what is wrong. */
 struct reader {
@@ -103,67 +105,14 @@ static int each_entry(struct reader *r, const yaml_node_t *map, const char *what
     return 0;
 }
 
-static size_t distance(const char *a, const char *b)
-{
-    enum { MOST = 32 };
-    size_t n = strlen(a), m = strlen(b), row[MOST + 1];
-
-    if (n > MOST || m > MOST)
-        return MOST;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            size_t skip = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-
-            diagonal = row[j];
-            row[j] = change < skip ? change : skip;
-        }
-    }
-    return row[m];
-}
-
-/* "unknown; did you mean 'slots'? allowed: a, b, c". */
-static void say_unknown(char *out, size_t size, const char *key, const char *const *names)
-{
-    const char *near = NULL;
-    size_t best = 3, at;
-
-    for (const char *const *n = names; *n; n++)
-        if (distance(key, *n) < best) {
-            best = distance(key, *n);
-            near = *n;
-        }
-    at = near ? (size_t)snprintf(out, size, "unknown; did you mean '%s'? ", near)
-              : (size_t)snprintf(out, size, "unknown; ");
-    for (const char *const *n = names; *n && at < size; n++)
-        at += (size_t)snprintf(out + at, size - at, "%s%s", n == names ? "allowed: " : ", ", *n);
-}
-
-static void names_of(const struct p2p_param *keys, const char *const *more, const char **out,
-                     size_t size)
-{
-    size_t n = 0;
-
-    for (const struct p2p_param *p = keys; p && p->name && n < size - 1; p++)
-        out[n++] = p->name;
-    for (; more && *more && n < size - 1; more++)
-        out[n++] = *more;
-    out[n] = NULL;
-}
-
 static int unknown_key(struct reader *r, const yaml_node_t *at, const char *section,
                        const char *key, const struct p2p_param *keys, const char *const *more)
 {
     const char *names[40];
     char text[200];
 
-    names_of(keys, more, names, sizeof(names) / sizeof(names[0]));
-    say_unknown(text, sizeof(text), key, names);
+    suggest_names(keys, more, names, sizeof(names) / sizeof(names[0]));
+    suggest_unknown(text, sizeof(text), key, names);
     return fail(r, at, "%s.%.40s: %s", section, key, text);
 }
 
@@ -182,20 +131,13 @@ static int set_plain(struct reader *r, const char *section, const struct p2p_par
 
 /* ---- scheduler.parameters ---- */
 
-static int add_pair(struct reader *r, const yaml_node_t *at, const char *name, const char *value)
+static int add_parameter(struct reader *r, const yaml_node_t *at, const char *name,
+                         const char *value)
 {
-    struct scheduler_config *s = &r->c->scheduler;
-    struct pair *grown;
+    char why[P2P_ERRLEN];
 
-    if (s->n_parameters == MOST_PARAMETERS)
-        return fail(r, at, "scheduler.parameters: more than %d", MOST_PARAMETERS);
-    grown = realloc(s->parameters, (s->n_parameters + 1) * sizeof(*grown));
-    if (!grown)
-        return fail(r, at, "out of memory");
-    s->parameters = grown;
-    grown[s->n_parameters] =
-        (struct pair){name ? strdup(name) : NULL, strdup(value), (int)at->start_mark.line + 1};
-    s->n_parameters++;
+    if (config_add_parameter(&r->c->scheduler, name, value, (int)at->start_mark.line + 1, why))
+        return fail(r, at, "scheduler.parameters: %s", why);
     return 0;
 }
 
@@ -205,7 +147,7 @@ static int read_parameter(struct reader *r, void *ctx, const char *key, const ya
     const char *text = text_of(r, value, "a parameter");
 
     (void)ctx;
-    return text ? add_pair(r, key_at, key, text) : -1;
+    return text ? add_parameter(r, key_at, key, text) : -1;
 }
 
 static int read_parameters(struct reader *r, const yaml_node_t *n)
@@ -216,37 +158,13 @@ static int read_parameters(struct reader *r, const yaml_node_t *n)
     for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
         const char *text = text_of(r, node(r, *i), "a parameter");
 
-        if (!text || add_pair(r, node(r, *i), NULL, text))
+        if (!text || add_parameter(r, node(r, *i), NULL, text))
             return -1;
     }
     return 0;
 }
 
 /* ---- peers.nodes ---- */
-
-static int add_peer(struct config *c, const char *name, const char *address, char *err)
-{
-    struct endpoint probe;
-    struct peer_config *grown;
-
-    if (endpoint_parse(&probe, address, 1, err))
-        return -1;
-    for (unsigned i = 0; i < c->n_peers; i++)
-        if (strcmp(c->peer[i].name, name) == 0 || strcmp(c->peer[i].address, address) == 0) {
-            snprintf(err, P2P_ERRLEN, "'%.80s' is listed twice", name);
-            return -1;
-        }
-    grown =
-        c->n_peers < CONFIG_MAX_PEERS ? realloc(c->peer, (c->n_peers + 1) * sizeof(*grown)) : NULL;
-    if (!grown) {
-        snprintf(err, P2P_ERRLEN, "more than %d peers, or out of memory", CONFIG_MAX_PEERS);
-        return -1;
-    }
-    c->peer = grown;
-    grown[c->n_peers] = (struct peer_config){.name = strdup(name), .address = strdup(address)};
-    c->n_peers++;
-    return 0;
-}
 
 struct peer_text {
     const char *name, *address;
@@ -289,7 +207,7 @@ static int read_peers(struct reader *r, const yaml_node_t *n)
             return fail(r, item,
                         "peers.nodes: an entry without address; allowed: 127.0.0.2 or "
                         "{name: n2, address: 127.0.0.2:18080}");
-        if (add_peer(r->c, p.name ? p.name : p.address, p.address, why))
+        if (config_add_peer(r->c, p.name ? p.name : p.address, p.address, why))
             return fail(r, item, "peers.nodes: %.180s", why);
     }
     return 0;
@@ -464,7 +382,7 @@ static int read_section(struct reader *r, void *ctx, const char *key, const yaml
             return each_entry(r, value, s->name, read_key, (void *)(uintptr_t)s);
         names[n++] = s->name;
     }
-    say_unknown(text, sizeof(text), key, names);
+    suggest_unknown(text, sizeof(text), key, names);
     return fail(r, key_at, "section %.40s: %s", key, text);
 }
 
@@ -538,115 +456,4 @@ int config_read_file(struct config *c, const char *file, char err[P2P_ERRLEN])
     yaml_parser_delete(&parser);
     free(text);
     return rc;
-}
-
-/* ---- --set ---- */
-
-/* A change of a parameter, or one more. */
-static int override_parameter(struct config *c, const char *name, const char *value, char *why)
-{
-    struct scheduler_config *s = &c->scheduler;
-    struct pair *grown;
-
-    if (s->parameters_by_order) {
-        snprintf(why, P2P_ERRLEN, "the file gives the parameters as a list, so they have no names");
-        return -1;
-    }
-    for (unsigned i = 0; i < s->n_parameters; i++)
-        if (strcmp(s->parameters[i].name, name) == 0) {
-            free(s->parameters[i].value);
-            s->parameters[i].value = strdup(value);
-            return 0;
-        }
-    grown = realloc(s->parameters, (s->n_parameters + 1) * sizeof(*grown));
-    if (!grown || s->n_parameters == MOST_PARAMETERS) {
-        snprintf(why, P2P_ERRLEN, "more than %d parameters, or out of memory", MOST_PARAMETERS);
-        return -1;
-    }
-    s->parameters = grown;
-    grown[s->n_parameters++] = (struct pair){strdup(name), strdup(value), 0};
-    return 0;
-}
-
-/* Another plugin than the file's does not take the file's parameters. */
-static void forget_parameters(struct scheduler_config *s)
-{
-    for (unsigned i = 0; i < s->n_parameters; i++) {
-        free(s->parameters[i].name);
-        free(s->parameters[i].value);
-    }
-    s->n_parameters = 0;
-    s->parameters_by_order = false;
-}
-
-static int override_peers(struct config *c, const char *list, char *why)
-{
-    char *all = strdup(list), *rest = NULL;
-    int rc = 0;
-
-    for (unsigned i = 0; i < c->n_peers; i++) {
-        free(c->peer[i].name);
-        free(c->peer[i].address);
-    }
-    c->n_peers = 0;
-    for (char *word = all ? strtok_r(all, ", ", &rest) : NULL; word && rc == 0;
-         word = strtok_r(NULL, ", ", &rest))
-        rc = add_peer(c, word, word, why);
-    free(all);
-    return rc;
-}
-
-static int set_by_path(struct config *c, const char *section, const char *key, const char *value,
-                       char *why)
-{
-    const char *names[40];
-    static const char *const more[] = {"parameters.NAME", "nodes", NULL};
-    static const char *const parameters = "parameters.";
-
-    for (const struct config_section *s = config_sections; s->name; s++) {
-        const struct p2p_param *p = params_find(s->keys, key);
-
-        if (strcmp(s->name, section) != 0)
-            continue;
-        if (p && strcmp(section, "scheduler") == 0 && strcmp(key, "plugin") == 0 &&
-            strcmp(c->scheduler.plugin, value) != 0)
-            forget_parameters(&c->scheduler);
-        if (p)
-            return params_set(p, (char *)c + s->offset, value, why);
-        if (strcmp(section, "scheduler") == 0 && strncmp(key, parameters, strlen(parameters)) == 0)
-            return override_parameter(c, key + strlen(parameters), value, why);
-        if (strcmp(section, "peers") == 0 && strcmp(key, "nodes") == 0)
-            return override_peers(c, value, why);
-        names_of(s->keys,
-                 strcmp(section, "scheduler") == 0 ? more
-                 : strcmp(section, "peers") == 0   ? more + 1
-                                                   : NULL,
-                 names, sizeof(names) / sizeof(names[0]));
-        say_unknown(why, P2P_ERRLEN, key, names);
-        return -1;
-    }
-    snprintf(why, P2P_ERRLEN,
-             "no such section; allowed: node, log, limits, plugins, scheduler, "
-             "peers (functions are set in the file)");
-    return -1;
-}
-
-int config_override(struct config *c, const char *text, char err[P2P_ERRLEN])
-{
-    const char *equals = strchr(text, '='), *dot = strchr(text, '.');
-    char section[32], key[96], why[P2P_ERRLEN];
-
-    if (!equals || !dot || dot > equals || (size_t)(dot - text) >= sizeof(section) ||
-        (size_t)(equals - dot) > sizeof(key)) {
-        snprintf(err, P2P_ERRLEN, "--set %.80s: allowed: section.key=value, as in node.port=18081",
-                 text);
-        return -1;
-    }
-    snprintf(section, sizeof(section), "%.*s", (int)(dot - text), text);
-    snprintf(key, sizeof(key), "%.*s", (int)(equals - dot - 1), dot + 1);
-    if (set_by_path(c, section, key, equals + 1, why)) {
-        snprintf(err, P2P_ERRLEN, "--set %.*s: %.180s", (int)(equals - text), text, why);
-        return -1;
-    }
-    return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * config_yaml.h - reads plugins.yaml and --set into struct config.  Private to
- * config.c, which has the tables.
+ * config_yaml.h - what config.c (the tables), config_yaml.c (the file) and
+ * config_override.c (--set) share.  Private to them.
  */
 #ifndef HOST_CONFIG_YAML_H
 #define HOST_CONFIG_YAML_H
@@ -20,8 +20,14 @@ int config_read_file(struct config *c, const char *file, char err[P2P_ERRLEN]);
 /* "section.key=value"; errors begin with "--set section.key". */
 int config_override(struct config *c, const char *text, char err[P2P_ERRLEN]);
 
+/* Each 0, or -1 with a reason that does not name the place. */
+int config_add_parameter(struct scheduler_config *s, const char *name, const char *value, int line,
+                         char *err);
+int config_add_peer(struct config *c, const char *name, const char *address, char *err);
+void config_clear_parameters(struct scheduler_config *s);
+void config_clear_peers(struct config *c);
+
 /* malloc'ed text with ${BIN} and ${LIB} replaced; NULL when memory is short. */
 char *config_expand(const char *text);
-void config_free_function(struct function_config *f);
 
 #endif

@@ -1,0 +1,95 @@
+/*
+ * config_override.c - --set section.key=value, on top of what the file says.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/config_yaml.h"
+#include "host/suggest.h"
+
+/* A change of a parameter, or one more. */
+static int override_parameter(struct config *c, const char *name, const char *value, char *why)
+{
+    struct scheduler_config *s = &c->scheduler;
+
+    if (s->parameters_by_order) {
+        snprintf(why, P2P_ERRLEN, "the file gives the parameters as a list, so they have no names");
+        return -1;
+    }
+    for (unsigned i = 0; i < s->n_parameters; i++)
+        if (strcmp(s->parameters[i].name, name) == 0) {
+            free(s->parameters[i].value);
+            s->parameters[i].value = strdup(value);
+            return 0;
+        }
+    return config_add_parameter(s, name, value, 0, why);
+}
+
+static int override_peers(struct config *c, const char *list, char *why)
+{
+    char *all = strdup(list), *rest = NULL;
+    int rc = 0;
+
+    config_clear_peers(c);
+    for (char *word = all ? strtok_r(all, ", ", &rest) : NULL; word && rc == 0;
+         word = strtok_r(NULL, ", ", &rest))
+        rc = config_add_peer(c, word, word, why);
+    free(all);
+    return rc;
+}
+
+static int set_by_path(struct config *c, const char *section, const char *key, const char *value,
+                       char *why)
+{
+    const char *names[40];
+    static const char *const more[] = {"parameters.NAME", "nodes", NULL};
+    static const char *const parameters = "parameters.";
+
+    for (const struct config_section *s = config_sections; s->name; s++) {
+        const struct p2p_param *p = params_find(s->keys, key);
+
+        if (strcmp(s->name, section) != 0)
+            continue;
+        /* Another plugin than the file's does not take the file's parameters. */
+        if (p && strcmp(section, "scheduler") == 0 && strcmp(key, "plugin") == 0 &&
+            strcmp(c->scheduler.plugin, value) != 0)
+            config_clear_parameters(&c->scheduler);
+        if (p)
+            return params_set(p, (char *)c + s->offset, value, why);
+        if (strcmp(section, "scheduler") == 0 && strncmp(key, parameters, strlen(parameters)) == 0)
+            return override_parameter(c, key + strlen(parameters), value, why);
+        if (strcmp(section, "peers") == 0 && strcmp(key, "nodes") == 0)
+            return override_peers(c, value, why);
+        suggest_names(s->keys,
+                      strcmp(section, "scheduler") == 0 ? more
+                      : strcmp(section, "peers") == 0   ? more + 1
+                                                        : NULL,
+                      names, sizeof(names) / sizeof(names[0]));
+        suggest_unknown(why, P2P_ERRLEN, key, names);
+        return -1;
+    }
+    snprintf(why, P2P_ERRLEN,
+             "no such section; allowed: node, log, limits, plugins, scheduler, "
+             "peers (functions are set in the file)");
+    return -1;
+}
+
+int config_override(struct config *c, const char *text, char err[P2P_ERRLEN])
+{
+    const char *equals = strchr(text, '='), *dot = strchr(text, '.');
+    char section[32], key[96], why[P2P_ERRLEN];
+
+    if (!equals || !dot || dot > equals || (size_t)(dot - text) >= sizeof(section) ||
+        (size_t)(equals - dot) > sizeof(key)) {
+        snprintf(err, P2P_ERRLEN, "--set %.80s: allowed: section.key=value, as in node.port=18081",
+                 text);
+        return -1;
+    }
+    snprintf(section, sizeof(section), "%.*s", (int)(dot - text), text);
+    snprintf(key, sizeof(key), "%.*s", (int)(equals - dot - 1), dot + 1);
+    if (set_by_path(c, section, key, equals + 1, why)) {
+        snprintf(err, P2P_ERRLEN, "--set %.*s: %.180s", (int)(equals - text), text, why);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,501 @@
+#include "host/runtimes/program.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/log.h"
+#include "host/runtimes/spawn.h"
+
+enum { LINE_MAX_BYTES = 1024, LINES_A_SECOND = 100, STRIKES = 3, MOST_VARIABLES = 96 };
+static const double FIRST_LOOK = 0.001, LAST_LOOK = 0.1; /* for its port, seconds */
+static const double FIRST_BACK_OFF = 0.1, LAST_BACK_OFF = 30, GRACE = 2;
+static const uint64_t GOOD_LIFE_NS = 10000000000; /* a program this old starts afresh */
+
+enum program_state { STOPPED, STARTING, READY, BACK_OFF, CLOSING };
+
+struct program {
+    const struct function_config *config;
+    struct reactor *home;
+    struct task wanted; /* start it, please */
+    pthread_mutex_t lock;
+    /* Under the lock. */
+    enum program_state state;
+    bool start_posted;
+    struct endpoint endpoint;
+    struct program_waiter *first, *last;
+    char why[P2P_ERRLEN]; /* it is not ready */
+    unsigned strikes;     /* ends in a row without a good life between */
+    /* The home thread's. */
+    struct child child;
+    int output;
+    ev_io ended, talking;
+    ev_timer look, give_up, again;
+    double look_after;
+    uint64_t ready_ns;
+    char line[LINE_MAX_BYTES];
+    size_t line_len;
+    uint64_t line_second;
+    unsigned lines, lines_dropped;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* ---- the line, under the lock ---- */
+
+static void line_add(struct program *p, struct program_waiter *w)
+{
+    w->in_line = true;
+    w->next = NULL;
+    w->prev = p->last;
+    if (p->last)
+        p->last->next = w;
+    else
+        p->first = w;
+    p->last = w;
+}
+
+static void line_remove(struct program *p, struct program_waiter *w)
+{
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        p->first = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    else
+        p->last = w->prev;
+    w->in_line = false;
+}
+
+/* Calls up everybody, each on its own thread. */
+static void line_call(struct program *p, bool failed)
+{
+    struct program_waiter *w;
+
+    while ((w = p->first)) {
+        line_remove(p, w);
+        w->failed = failed;
+        w->endpoint = p->endpoint;
+        reactor_post(w->home, &w->turn);
+    }
+}
+
+const char *program_name(const struct program *p)
+{
+    return p->config->name;
+}
+
+bool program_ready(struct program *p, struct endpoint *at)
+{
+    bool ready;
+
+    pthread_mutex_lock(&p->lock);
+    ready = p->state == READY;
+    *at = p->endpoint;
+    pthread_mutex_unlock(&p->lock);
+    return ready;
+}
+
+bool program_wait(struct program *p, struct program_waiter *w)
+{
+    bool cold = false;
+
+    pthread_mutex_lock(&p->lock);
+    line_add(p, w);
+    if (p->state == READY)
+        line_call(p, false);
+    else if (p->state == BACK_OFF && p->strikes >= STRIKES)
+        line_call(p, true);
+    else
+        cold = true;
+    if (p->state == STOPPED && !p->start_posted) {
+        p->start_posted = true;
+        reactor_post(p->home, &p->wanted);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return cold;
+}
+
+bool program_leave(struct program *p, struct program_waiter *w)
+{
+    bool was_in_line;
+
+    pthread_mutex_lock(&p->lock);
+    was_in_line = w->in_line;
+    if (was_in_line)
+        line_remove(p, w);
+    pthread_mutex_unlock(&p->lock);
+    return was_in_line;
+}
+
+void program_why(struct program *p, char out[P2P_ERRLEN])
+{
+    pthread_mutex_lock(&p->lock);
+    snprintf(out, P2P_ERRLEN, "%s", p->why[0] ? p->why : "the program did not become ready");
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- the program's output ---- */
+
+static void log_line(struct program *p)
+{
+    uint64_t second = clock_ns() / 1000000000;
+
+    if (second != p->line_second) {
+        if (p->lines_dropped)
+            log_event(LOG_WARN, "function said more than is logged",
+                      LOG_STR("function", p->config->name), LOG_INT("lines", p->lines_dropped));
+        p->line_second = second;
+        p->lines = p->lines_dropped = 0;
+    }
+    p->line[p->line_len] = '\0';
+    if (p->line_len > 0 && p->lines++ < LINES_A_SECOND)
+        log_event(LOG_INFO, "function says", LOG_STR("function", p->config->name),
+                  LOG_STR("line", p->line));
+    else if (p->line_len > 0)
+        p->lines_dropped++;
+    p->line_len = 0;
+}
+
+static void on_talking(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct program *p = w->data;
+    char chunk[4096];
+    ssize_t n = read(p->output, chunk, sizeof(chunk));
+
+    (void)events;
+    for (ssize_t i = 0; i < n; i++) {
+        if (chunk[i] != '\n')
+            p->line[p->line_len++] = chunk[i];
+        if (chunk[i] == '\n' || p->line_len == sizeof(p->line) - 1)
+            log_line(p);
+    }
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    log_line(p);
+    ev_io_stop(loop, w);
+}
+
+/* ---- the program's life, on its home thread ---- */
+
+static void begin(struct program *p);
+
+static void enter_state(struct program *p, enum program_state state, const char *why)
+{
+    pthread_mutex_lock(&p->lock);
+    p->state = state;
+    if (why)
+        snprintf(p->why, sizeof(p->why), "%s", why);
+    if (state == READY)
+        line_call(p, false);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void destroy(struct program *p)
+{
+    void (*closed)(void *) = p->closed;
+    void *arg = p->closed_arg;
+
+    ev_timer_stop(p->home->loop, &p->again);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+    closed(arg);
+}
+
+/* It is not there: once more after a while, if somebody wants it. */
+static void strike(struct program *p, const char *why)
+{
+    double after = FIRST_BACK_OFF;
+
+    log_event(LOG_WARN, "function's program is not there", LOG_STR("function", p->config->name),
+              LOG_STR("why", why));
+    pthread_mutex_lock(&p->lock);
+    p->state = BACK_OFF;
+    p->strikes++;
+    snprintf(p->why, sizeof(p->why), "%s", why);
+    if (p->strikes >= STRIKES)
+        line_call(p, true);
+    for (unsigned i = 1; i < p->strikes && after < LAST_BACK_OFF; i++)
+        after *= 2;
+    pthread_mutex_unlock(&p->lock);
+    ev_now_update(p->home->loop);
+    ev_timer_set(&p->again, after < LAST_BACK_OFF ? after : LAST_BACK_OFF, 0);
+    ev_timer_start(p->home->loop, &p->again);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct program *p = w->data;
+    bool wanted;
+
+    (void)loop;
+    (void)events;
+    pthread_mutex_lock(&p->lock);
+    wanted = p->first || p->config->start == FUNCTION_AHEAD;
+    p->state = STOPPED;
+    pthread_mutex_unlock(&p->lock);
+    if (wanted)
+        begin(p);
+}
+
+static void on_ended(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct program *p = w->data;
+    char how[64], why[P2P_ERRLEN];
+    bool was_ready = p->state == READY;
+
+    (void)events;
+    ev_io_stop(loop, &p->ended);
+    ev_timer_stop(loop, &p->look);
+    ev_timer_stop(loop, &p->give_up);
+    while (ev_is_active(&p->talking) && ev_is_pending(&p->talking))
+        ev_invoke(loop, &p->talking, EV_READ);
+    spawn_reap(&p->child, how, sizeof(how));
+    ev_io_stop(loop, &p->talking);
+    close(p->output);
+    if (p->state == CLOSING) {
+        destroy(p);
+        return;
+    }
+    if (was_ready && clock_ns() - p->ready_ns > GOOD_LIFE_NS) {
+        pthread_mutex_lock(&p->lock);
+        p->strikes = 0;
+        pthread_mutex_unlock(&p->lock);
+    }
+    snprintf(why, sizeof(why), "its program ended %s: %s",
+             was_ready ? "while it served" : "before it listened on PORT", how);
+    strike(p, why);
+}
+
+static bool listens(const struct program *p)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    bool yes = false;
+
+    if (fd < 0)
+        return false;
+    if (connect(fd, (const struct sockaddr *)&p->endpoint.address, p->endpoint.length) == 0)
+        yes = true;
+    else if (errno == EINPROGRESS && poll(&poll_fd, 1, 0) == 1)
+        yes = !(poll_fd.revents & (POLLERR | POLLHUP));
+    close(fd);
+    return yes;
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct program *p = w->data;
+
+    (void)events;
+    if (listens(p)) {
+        ev_timer_stop(loop, &p->give_up);
+        p->ready_ns = clock_ns();
+        enter_state(p, READY, "");
+        return;
+    }
+    p->look_after = p->look_after * 2 < LAST_LOOK ? p->look_after * 2 : LAST_LOOK;
+    ev_timer_set(w, p->look_after, 0);
+    ev_timer_start(loop, w);
+}
+
+static void on_give_up(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct program *p = w->data;
+
+    (void)loop;
+    (void)events;
+    log_event(LOG_WARN, "function's program does not listen on PORT and is killed",
+              LOG_STR("function", p->config->name));
+    spawn_kill(&p->child, SIGKILL);
+}
+
+/* A port that is free now; the program takes it in a moment. */
+static int choose_port(struct program *p, char *err)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct endpoint endpoint;
+    socklen_t n = sizeof(a);
+    char text[32];
+
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+        getsockname(fd, (struct sockaddr *)&a, &n)) {
+        snprintf(err, P2P_ERRLEN, "no free port: %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    close(fd);
+    snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(a.sin_port));
+    if (endpoint_parse(&endpoint, text, 0, err))
+        return -1;
+    pthread_mutex_lock(&p->lock);
+    p->endpoint = endpoint;
+    pthread_mutex_unlock(&p->lock);
+    return ntohs(a.sin_port);
+}
+
+static int launch(struct program *p, char *err)
+{
+    const char *env[MOST_VARIABLES + 1];
+    static const char *const inherited[] = {"PATH=", "HOME=", "LANG=", "TZ=", "TMPDIR="};
+    struct spawn s = {.argv = (const char *const *)p->config->command,
+                      .envp = env,
+                      .directory = p->config->directory,
+                      .in = -1};
+    extern char **environ;
+    char port_text[32], name[96];
+    int port = choose_port(p, err), ends[2], n = 0, rc;
+
+    if (port < 0)
+        return -1;
+    for (char **e = environ; e && *e && n < 8; e++)
+        for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
+            if (strncmp(*e, inherited[i], strlen(inherited[i])) == 0)
+                env[n++] = *e;
+    snprintf(port_text, sizeof(port_text), "PORT=%d", port);
+    snprintf(name, sizeof(name), "FUNCTION_NAME=%s", p->config->name);
+    env[n++] = port_text;
+    env[n++] = "HOST=127.0.0.1";
+    env[n++] = name;
+    for (char **e = p->config->environment; e && *e && n < MOST_VARIABLES; e++)
+        env[n++] = *e;
+    env[n] = NULL;
+    if (pipe2(ends, O_CLOEXEC)) {
+        snprintf(err, P2P_ERRLEN, "no pipe: %s", strerror(errno));
+        return -1;
+    }
+    s.out = s.err = ends[1];
+    rc = spawn_start(&s, &p->child, err);
+    close(ends[1]);
+    if (rc) {
+        close(ends[0]);
+        return -1;
+    }
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    p->output = ends[0];
+    return 0;
+}
+
+static void begin(struct program *p)
+{
+    struct ev_loop *loop = p->home->loop;
+    char err[P2P_ERRLEN];
+
+    enter_state(p, STARTING, "its program is starting");
+    if (launch(p, err)) {
+        strike(p, err);
+        return;
+    }
+    log_event(LOG_INFO, "function's program started", LOG_STR("function", p->config->name),
+              LOG_STR("address", p->endpoint.text), LOG_INT("pid", p->child.pid));
+    ev_io_init(&p->ended, on_ended, p->child.pidfd, EV_READ);
+    ev_io_init(&p->talking, on_talking, p->output, EV_READ);
+    p->look_after = FIRST_LOOK;
+    ev_now_update(loop);
+    ev_timer_init(&p->look, on_look, FIRST_LOOK, 0);
+    ev_timer_init(&p->give_up, on_give_up, (double)p->config->start_timeout / 1e9, 0);
+    p->ended.data = p->talking.data = p->look.data = p->give_up.data = p;
+    ev_io_start(loop, &p->ended);
+    ev_io_start(loop, &p->talking);
+    ev_timer_start(loop, &p->look);
+    ev_timer_start(loop, &p->give_up);
+}
+
+static void on_wanted(struct task *t)
+{
+    struct program *p = (struct program *)((char *)t - offsetof(struct program, wanted));
+    bool stopped;
+
+    pthread_mutex_lock(&p->lock);
+    p->start_posted = false;
+    stopped = p->state == STOPPED;
+    pthread_mutex_unlock(&p->lock);
+    if (stopped)
+        begin(p);
+}
+
+/* ---- from outside ---- */
+
+struct program *program_open(const struct function_config *f, struct reactor *home,
+                             char err[P2P_ERRLEN])
+{
+    struct program *p;
+
+    if (strchr(f->command[0], '/') && access(f->command[0], X_OK)) {
+        snprintf(err, P2P_ERRLEN, "function '%s': cannot run '%.120s': %s", f->name, f->command[0],
+                 strerror(errno));
+        return NULL;
+    }
+    p = calloc(1, sizeof(*p));
+    if (!p) {
+        snprintf(err, P2P_ERRLEN, "function '%s': out of memory", f->name);
+        return NULL;
+    }
+    p->config = f;
+    p->home = home;
+    p->wanted.run = on_wanted;
+    p->child.pidfd = p->output = -1;
+    pthread_mutex_init(&p->lock, NULL);
+    ev_timer_init(&p->again, on_again, 0, 0);
+    p->again.data = p;
+    if (f->start == FUNCTION_AHEAD) {
+        p->start_posted = true;
+        reactor_post(home, &p->wanted);
+    }
+    return p;
+}
+
+static void on_grace_over(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct program *p = w->data;
+
+    (void)loop;
+    (void)events;
+    spawn_kill(&p->child, SIGKILL);
+}
+
+void program_close(struct program *p, void (*closed)(void *arg), void *arg)
+{
+    struct ev_loop *loop = p->home->loop;
+
+    p->closed = closed;
+    p->closed_arg = arg;
+    enter_state(p, CLOSING, "it is being closed");
+    ev_timer_stop(loop, &p->again);
+    if (p->child.pid == 0) {
+        destroy(p);
+        return;
+    }
+    ev_timer_stop(loop, &p->look);
+    ev_timer_stop(loop, &p->give_up);
+    spawn_kill(&p->child, SIGTERM);
+    ev_now_update(loop);
+    ev_timer_init(&p->give_up, on_grace_over, GRACE, 0);
+    p->give_up.data = p;
+    ev_timer_start(loop, &p->give_up);
+}
+
+void program_describe(struct program *p, char *out, size_t size)
+{
+    static const char *const names[] = {"stopped, starts on first use", "starting", "ready",
+                                        "back-off", "closing"};
+
+    pthread_mutex_lock(&p->lock);
+    snprintf(out, size, "%s%s%.80s", names[p->state],
+             p->state == BACK_OFF ? ": "
+             : p->state == READY  ? " at "
+                                  : "",
+             p->state == BACK_OFF ? p->why
+             : p->state == READY  ? p->endpoint.text
+                                  : "");
+    pthread_mutex_unlock(&p->lock);
+}
