@@ -95,8 +95,8 @@ static int check(const struct options *o)
         fprintf(stderr, "p2pfaas: %s\n", err);
         return EXIT_FAILURE;
     }
-    printf("%s: right; %u functions, %u peers\n", o->file ? o->file : "defaults", c.n_functions,
-           c.n_peers);
+    printf("%s is right: %u functions, %u peers\n", o->file ? o->file : "the default",
+           c.n_functions, c.n_peers);
     config_release(&c);
     return EXIT_SUCCESS;
 }
