@@ -46,7 +46,7 @@ static const struct p2p_param log_keys[] = {
 
 static const struct p2p_param limits_keys[] = {
     SIZE(struct limits_config, body, 16 << 20, 0, 1 << 30, "a request's or an answer's body"),
-    SIZE(struct limits_config, headers, 16 << 10, 4 << 10, 1 << 20,
+    SIZE(struct limits_config, headers, 8 << 10, 4 << 10, 1 << 20,
          "header fields of a request or an answer"),
     SIZE(struct limits_config, memory, 256 << 20, 1 << 20, 64.0 * (1 << 30),
          "request bodies held at once; beyond it 503"),

@@ -40,7 +40,7 @@ struct log_config {
 
 struct limits_config {
     int64_t body;            /* request and answer, 16MB */
-    int64_t headers;         /* request or answer header fields, 16KB */
+    int64_t headers;         /* request or answer header fields, 8KB */
     int64_t memory;          /* bodies held at once, 256MB */
     int64_t connections;     /* clients, 4096 */
     int64_t idle_timeout;    /* keep-alive client, 60s */

@@ -31,9 +31,7 @@ static int put_headers(struct buf *head, const struct headers *h, bool *has_host
         size_t name_len = strlen(name), value_len = strlen(value);
         char *to;
 
-        if (header_is_hop_by_hop(name, name_len))
-            continue;
-        if (strcasecmp(name, "Host") == 0) {
+        if (name_len == 4 && strcasecmp(name, "Host") == 0) {
             if (*has_host)
                 continue;
             *has_host = true;
@@ -228,6 +226,7 @@ static void finish(struct connection *c)
     if (keep) {
         c->reused = true;
         c->state = CONNECTION_IDLE;
+        c->idle_since_ns = call->answered_ns;
         buf_trim(&c->head, 64 << 10);
         connection_events.usable(c);
     } else {

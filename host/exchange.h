@@ -18,13 +18,16 @@ struct route;
 enum exchange_state {
     EXCHANGE_NEW,
     EXCHANGE_BODY,    /* collecting the body */
-    EXCHANGE_WORKING, /* suspended: a job runs */
-    EXCHANGE_ANSWER   /* the response is complete */
+    EXCHANGE_WORKING, /* a job has it */
+    EXCHANGE_ANSWER,  /* the response is complete */
+    EXCHANGE_SENDING,
+    EXCHANGE_LEFT, /* the connection broke while the job was at work */
+    EXCHANGE_STATES
 };
 
 struct exchange {
     struct shard *shard;
-    struct MHD_Connection *connection;
+    struct MHD_Connection *connection; /* NULL in EXCHANGE_LEFT */
     enum exchange_state state;
     const struct route *route;
     const char *rest;            /* of the path, after the route's; inside `uri` */
@@ -33,7 +36,9 @@ struct exchange {
     struct http_response response;
     uint64_t drained; /* bytes of a body that is refused */
     size_t held;      /* bytes counted against limits.memory */
-    bool close;       /* the connection, after the answer */
+    unsigned looks;   /* of the daemon, while the job is at work */
+    bool suspended;
+    bool close; /* the connection, after the answer */
 };
 
 /* The node's own error: {"code":code,"message":"…"} as application/json.  Replaces

@@ -12,6 +12,8 @@
 
 #include "host/buf.h"
 
+struct sockaddr;
+
 struct headers {
     struct buf text;
     unsigned count;
@@ -39,7 +41,7 @@ struct http_request {
     struct buf target;      /* what follows the function's name: "", "/a/b", "?q=1", "/a?q" */
     struct headers headers; /* end to end */
     struct buf body;
-    char client[64]; /* address of the caller, "" if unknown */
+    const struct sockaddr *client; /* address of the caller; NULL if unknown */
 };
 
 struct http_response {

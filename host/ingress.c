@@ -1,8 +1,8 @@
 #include "host/ingress.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +15,10 @@
 enum {
     BACKLOG = 4096,
     RUNS_A_TURN = 64, /* of the daemon, before the loop looks at anything else */
-    DRAIN_FACTOR = 4  /* a refused body is read up to this many times the limit */
+    /* Runs of the daemon that see a job still at work before its connection is
+     * suspended: to suspend and resume costs three system calls, to look again none. */
+    LOOKS = 8,
+    DRAIN_FACTOR = 4 /* a refused body is read up to this many times the limit */
 };
 static const double SWEEP_SECONDS = 0.1;
 
@@ -52,6 +55,13 @@ fail:
     return -1;
 }
 
+static void enter_state(struct exchange *x, enum exchange_state state)
+{
+    x->shard->in_state[x->state]--;
+    x->shard->in_state[state]++;
+    x->state = state;
+}
+
 /* ---- answers ---- */
 
 static enum MHD_Result send_answer(struct exchange *x)
@@ -62,7 +72,6 @@ static enum MHD_Result send_answer(struct exchange *x)
     enum MHD_Result sent;
     size_t at = 0;
 
-    x->state = EXCHANGE_ANSWER;
     answer = MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_PERSISTENT);
     if (!answer)
         return MHD_NO;
@@ -72,20 +81,35 @@ static enum MHD_Result send_answer(struct exchange *x)
         MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");
     sent = MHD_queue_response(x->connection, (unsigned)r->status, answer);
     MHD_destroy_response(answer);
+    enter_state(x, EXCHANGE_SENDING);
     return sent;
 }
 
 void ingress_answer(struct exchange *x)
 {
-    x->state = EXCHANGE_ANSWER;
-    x->shard->resumed = true;
-    MHD_resume_connection(x->connection);
+    struct shard *s = x->shard;
+
+    if (!x->connection) {
+        struct job *j = (struct job *)x;
+
+        j->next = s->left;
+        s->left = j;
+        return;
+    }
+    enter_state(x, EXCHANGE_ANSWER);
+    s->run_again = true;
+    if (x->suspended) {
+        x->suspended = false;
+        s->n_suspended--;
+        MHD_resume_connection(x->connection);
+    }
 }
 
 bool ingress_client_gone(const struct exchange *x)
 {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        x->connection ? MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                      : NULL;
     char byte;
     ssize_t n;
 
@@ -124,14 +148,8 @@ static void note_client(struct exchange *x)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *a = info ? info->client_addr : NULL;
 
-    if (a && a->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr,
-                  x->request.client, sizeof(x->request.client));
-    else if (a && a->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
-                  x->request.client, sizeof(x->request.client));
+    x->request.client = info ? info->client_addr : NULL;
 }
 
 static bool refused(const struct exchange *x)
@@ -154,7 +172,7 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     size_t path_len = strcspn(x->uri.data, "?");
 
     x->connection = connection;
-    x->state = EXCHANGE_BODY;
+    enter_state(x, EXCHANGE_BODY);
     x->close = x->shard->node->stopping;
     x->route = route_find(x->uri.data, path_len);
     if (!x->route) {
@@ -229,10 +247,20 @@ static enum MHD_Result complete(struct exchange *x)
         x->route->answer(x);
     if (refused(x))
         return send_answer(x);
-    x->state = EXCHANGE_WORKING;
-    MHD_suspend_connection(x->connection);
+    enter_state(x, EXCHANGE_WORKING);
+    x->looks = 0;
     job_start((struct job *)x, x->route->kind == ROUTE_PEER);
-    return MHD_YES;
+    return x->state == EXCHANGE_ANSWER ? send_answer(x) : MHD_YES;
+}
+
+/* The daemon asks for the answer and there is none yet. */
+static void look_again(struct exchange *x)
+{
+    if (++x->looks < LOOKS)
+        return;
+    x->shard->n_suspended++;
+    x->suspended = true;
+    MHD_suspend_connection(x->connection);
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
@@ -246,6 +274,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)version;
     if (!x)
         return MHD_NO;
+    if (x->state == EXCHANGE_WORKING) {
+        look_again(x);
+        return MHD_YES;
+    }
+    x->shard->moved = true;
     switch (x->state) {
     case EXCHANGE_NEW:
         return begin(x, connection, method);
@@ -259,7 +292,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return complete(x);
     case EXCHANGE_ANSWER:
         return send_answer(x);
-    case EXCHANGE_WORKING:
+    default:
         break;
     }
     return MHD_YES;
@@ -279,24 +312,49 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
         return NULL;
     }
     j->x.shard->n_exchanges++;
+    j->x.shard->in_state[EXCHANGE_NEW]++;
+    j->x.shard->moved = true;
     return &j->x;
+}
+
+static void end_exchange(struct exchange *x)
+{
+    struct shard *s = x->shard;
+
+    s->node->memory_held -= (int64_t)x->held;
+    s->n_exchanges--;
+    s->in_state[x->state]--;
+    job_free((struct job *)x);
+    shard_end_if_idle(s);
+}
+
+/* The connection broke while its job is at work: the job goes on without it, or
+ * ends here if it has not started. */
+static void on_broken(struct exchange *x)
+{
+    struct job *j = (struct job *)x;
+
+    enter_state(x, EXCHANGE_LEFT);
+    x->connection = NULL;
+    x->request.client = NULL;
+    job_client_gone(j);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode how)
 {
     struct exchange *x = *context;
-    struct shard *s = cls;
 
+    (void)cls;
     (void)connection;
     (void)how;
     *context = NULL;
     if (!x)
         return;
-    s->node->memory_held -= (int64_t)x->held;
-    s->n_exchanges--;
-    job_free((struct job *)x);
-    shard_end_if_idle(s);
+    if (x->state == EXCHANGE_WORKING)
+        on_broken(x);
+    else
+        end_exchange(x);
 }
 
 /* Paths are passed on as they came. */
@@ -309,23 +367,60 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
 
 /* ---- the daemon on the loop ---- */
 
-static void run_daemon(struct shard *s)
+/* Has the daemon more to do at once?  It always says so while it looks at a job that
+ * is at work; then only what is under way in it tells. */
+static bool is_busy(struct shard *s)
 {
+    bool receiving = s->in_state[EXCHANGE_NEW] + s->in_state[EXCHANGE_BODY] > 0;
+    bool looking = s->in_state[EXCHANGE_WORKING] > s->n_suspended;
     MHD_UNSIGNED_LONG_LONG timeout;
-    int runs = 0;
 
-    do {
-        s->resumed = false;
-        MHD_run(s->daemon);
-    } while (++runs < RUNS_A_TURN &&
-             (s->resumed || (MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0)));
+    if (s->run_again)
+        return true;
+    if (looking && !(receiving && s->moved) && s->in_state[EXCHANGE_SENDING] == 0)
+        return false;
+    return MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0;
 }
 
-static void on_readable(struct ev_loop *loop, ev_io *w, int events)
+/* Frees the exchanges whose connections broke before their jobs ended. */
+static void end_left(struct shard *s)
+{
+    struct job *j;
+
+    while ((j = s->left)) {
+        s->left = j->next;
+        end_exchange(&j->x);
+    }
+}
+
+static void run_daemon(struct shard *s)
+{
+    int runs = 0;
+
+    ev_idle_stop(s->reactor.loop, &s->more);
+    do {
+        s->run_again = s->moved = false;
+        MHD_run(s->daemon);
+    } while (is_busy(s) && ++runs < RUNS_A_TURN);
+    if (runs == RUNS_A_TURN)
+        ev_idle_start(s->reactor.loop, &s->more);
+}
+
+static void on_more(struct ev_loop *loop, ev_idle *w, int events)
 {
     (void)loop;
     (void)events;
-    run_daemon(w->data);
+    ((struct shard *)w->data)->run_again = true;
+}
+
+/* The daemon runs once a turn of the loop, when the answers of the turn are there. */
+static void on_readable(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct shard *s = w->data;
+
+    (void)loop;
+    (void)events;
+    s->run_again = true;
 }
 
 static void before_sleep(struct ev_loop *loop, ev_prepare *w, int events)
@@ -334,8 +429,9 @@ static void before_sleep(struct ev_loop *loop, ev_prepare *w, int events)
 
     (void)loop;
     (void)events;
-    if (s->resumed)
+    if (s->run_again)
         run_daemon(s);
+    end_left(s);
 }
 
 static void on_overdue(struct ev_loop *loop, ev_timer *w, int events)
@@ -345,7 +441,7 @@ static void on_overdue(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     jobs_sweep(s);
-    run_daemon(s);
+    s->run_again = true;
 }
 
 int ingress_start(struct shard *s, int fd, char err[P2P_ERRLEN])
@@ -371,6 +467,8 @@ int ingress_start(struct shard *s, int fd, char err[P2P_ERRLEN])
     ev_io_init(&s->readable, on_readable, info->epoll_fd, EV_READ);
     s->readable.data = s;
     ev_io_start(s->reactor.loop, &s->readable);
+    ev_idle_init(&s->more, on_more);
+    s->more.data = s;
     ev_prepare_init(&s->before_sleep, before_sleep);
     s->before_sleep.data = s;
     ev_prepare_start(s->reactor.loop, &s->before_sleep);
@@ -394,9 +492,11 @@ void ingress_stop(struct shard *s)
     if (!s->daemon)
         return;
     run_daemon(s);
+    ev_idle_stop(s->reactor.loop, &s->more);
     ev_io_stop(s->reactor.loop, &s->readable);
     ev_prepare_stop(s->reactor.loop, &s->before_sleep);
     ev_timer_stop(s->reactor.loop, &s->overdue);
     MHD_stop_daemon(s->daemon);
     s->daemon = NULL;
+    end_left(s);
 }

@@ -2,7 +2,7 @@
  * ingress.h - HTTP in: libmicrohttpd driven by the shard's event loop.
  *
  * A body is collected with a cap; a complete request goes to its route: an
- * answer at once, or a job during which the connection is suspended.
+ * answer at once, or a job, during which the connection is suspended if it takes long.
  */
 #ifndef HOST_INGRESS_H
 #define HOST_INGRESS_H
@@ -19,12 +19,12 @@ int ingress_listen(struct endpoint *at, bool shared, char err[P2P_ERRLEN]);
 int ingress_start(struct shard *s, int fd, char err[P2P_ERRLEN]);
 /* No new connections; those that are open are answered with Connection: close. */
 void ingress_quiesce(struct shard *s);
-/* No exchange may be suspended. */
+/* No exchange may be at work. */
 void ingress_stop(struct shard *s);
 
-/* The response of a suspended exchange is complete. */
+/* The response of an exchange at work is complete. */
 void ingress_answer(struct exchange *x);
-/* True when the client of a suspended exchange has closed its connection. */
+/* True when the client of an exchange at work has closed its connection. */
 bool ingress_client_gone(const struct exchange *x);
 
 #endif

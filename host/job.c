@@ -29,7 +29,7 @@ static void job_clear(struct job *j)
     j->x.rest = "";
     j->x.drained = 0;
     j->x.held = 0;
-    j->x.close = false;
+    j->x.close = j->x.suspended = false;
     j->stage = JOB_IDLE;
     j->function = NULL;
     j->probes = NULL;
@@ -228,6 +228,14 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
     job_abandon(j, P2P_OUT_FAILED, 504, 504, why);
 }
 
+void job_client_gone(struct job *j)
+{
+    if (j->stage == JOB_RUNNING || j->abandoned)
+        return;
+    metrics_count(&j->x.shard->metrics, COUNT_CLIENTS_GONE);
+    job_abandon(j, P2P_OUT_CANCELLED, 499, 499, "the client hung up");
+}
+
 void jobs_sweep(struct shard *s)
 {
     uint64_t now = clock_ns();
@@ -235,11 +243,9 @@ void jobs_sweep(struct shard *s)
 
     for (j = s->open_jobs; j; j = next) {
         next = j->next;
-        if (now - j->arrival_ns < GONE_AFTER_NS || j->stage == JOB_RUNNING || j->abandoned ||
-            !ingress_client_gone(&j->x))
-            continue;
-        metrics_count(&s->metrics, COUNT_CLIENTS_GONE);
-        job_abandon(j, P2P_OUT_CANCELLED, 499, 499, "the client hung up");
+        if (now - j->arrival_ns >= GONE_AFTER_NS && j->stage != JOB_RUNNING &&
+            ingress_client_gone(&j->x))
+            job_client_gone(j);
     }
 }
 
@@ -275,37 +281,41 @@ static void limit_answer(struct job *j)
     j->x.response.body.limit = own && own < node ? own : node;
 }
 
-static void run_here(struct job *j)
+static void run_here(struct job *j, uint64_t now)
 {
-    const struct function_config *f = j->function->config;
+    struct run *run = &j->run;
 
     j->stage = JOB_RUNNING;
-    j->run_started_ns = clock_ns();
-    j->run = (struct run){
-        .program = j->function->program,
-        .reactor = &j->x.shard->reactor,
-        .request = &j->x.request,
-        .timeout_ns = (uint64_t)f->timeout,
-        .done = on_ran,
-        .owner = j,
-        .response = &j->x.response,
-    };
+    j->run_started_ns = now;
+    run->program = j->function->program;
+    run->reactor = &j->x.shard->reactor;
+    run->request = &j->x.request;
+    run->timeout_ns = (uint64_t)j->function->config->timeout;
+    run->done = on_ran;
+    run->owner = j;
+    run->response = &j->x.response;
+    run->status = 0;
+    run->err[0] = '\0';
+    run->may_have_run = run->cold = false;
+    run->state = NULL;
     http_response_clear(&j->x.response);
     limit_answer(j);
-    j->function->runtime->start(&j->run);
+    j->function->runtime->start(run);
 }
 
 static void on_slot(struct slot_waiter *w)
 {
     struct job *j = (struct job *)((char *)w - offsetof(struct job, waiter));
 
-    j->queue_ns = clock_ns() - j->queued_ns;
+    uint64_t now = clock_ns();
+
+    j->queue_ns = now - j->queued_ns;
     if (j->abandoned) {
         slots_give(&j->x.shard->node->slots);
         give_up(j);
         return;
     }
-    run_here(j);
+    run_here(j, now);
 }
 
 /* ---- what the decision asks for ---- */
@@ -325,7 +335,7 @@ void world_run_here(struct decision *d, bool may_wait)
     j->queued_ns = clock_ns();
     switch (slots_take(slots, &j->waiter, may_wait)) {
     case SLOT_TAKEN:
-        run_here(j);
+        run_here(j, j->queued_ns);
         break;
     case SLOT_QUEUED:
         break;

@@ -58,11 +58,13 @@ struct job *job_new(struct shard *s);
 void job_free(struct job *j); /* back to the pool */
 void jobs_release(struct shard *s);
 
-/* The request is complete and the exchange is suspended. */
+/* The request is complete. */
 void job_start(struct job *j, bool from_peer);
 /* Answers it now with the node's error, wherever it is. */
 void job_abandon(struct job *j, uint32_t outcome, int status, int code, const char *why);
-/* Looks for clients that hung up: what has not started is cancelled. */
+/* The client hung up: what has not started is cancelled. */
+void job_client_gone(struct job *j);
+/* Looks for clients that hung up. */
 void jobs_sweep(struct shard *s);
 
 /* The one end: response (status, body, the function's own headers) is filled. */

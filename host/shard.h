@@ -8,6 +8,7 @@
 #ifndef HOST_SHARD_H
 #define HOST_SHARD_H
 
+#include "host/exchange.h"
 #include "host/functions.h"
 #include "host/metrics.h"
 #include "host/reactor.h"
@@ -32,7 +33,12 @@ struct shard {
     ev_io readable;
     ev_prepare before_sleep;
     ev_timer overdue; /* of idle clients, and the sweep for those who hung up */
-    bool resumed;
+    ev_idle more;     /* the daemon is to run again */
+    bool run_again;   /* an answer is ready */
+    bool moved;       /* bytes of a request came in the daemon's last run */
+    unsigned in_state[EXCHANGE_STATES];
+    unsigned n_suspended; /* of those at work */
+    struct job *left;     /* ended after their connections broke */
 
     /* job.c */
     struct job *idle_jobs; /* pooled memory */

@@ -203,13 +203,13 @@ static void on_usable(struct connection *c)
 
     connection_unlink(&u->busy, c);
     connection_link(&u->idle, c);
-    c->idle_since_ns = clock_ns();
     serve_line(u);
 }
 
 static void on_connected(struct connection *c)
 {
     c->upstream->n_connecting--;
+    c->idle_since_ns = clock_ns();
     on_usable(c);
 }
 

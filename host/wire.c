@@ -23,6 +23,45 @@
 
 enum { PREFIX_LEN = sizeof(PREFIX) - 1, LIST_MAX = 1024, OWN_BYTES = 8 * LIST_MAX };
 
+/* ---- numbers, on the path of every answer ---- */
+
+/* With zeros in front up to `least` digits; returns the end, not zero-terminated. */
+static char *put_number(char *to, uint64_t value, unsigned least)
+{
+    char digits[20];
+    unsigned n = 0;
+
+    do {
+        digits[n++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0 || n < least);
+    while (n > 0)
+        *to++ = digits[--n];
+    return to;
+}
+
+enum { SECONDS_TEXT = 32 };
+
+/* "0.001250"; returns its length. */
+static size_t format_seconds(char out[SECONDS_TEXT], uint64_t ns)
+{
+    uint64_t us = ns / 1000;
+    char *at = put_number(out, us / 1000000, 1);
+
+    *at++ = '.';
+    at = put_number(at, us % 1000000, 6);
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
+static int add_count(struct headers *h, const char *name, uint32_t value)
+{
+    char text[16];
+
+    *put_number(text, value, 1) = '\0';
+    return headers_add(h, name, text);
+}
+
 /* ---- between nodes ---- */
 
 bool wire_is_internal(const char *name, size_t len)
@@ -72,16 +111,14 @@ int wire_write_request(struct job *j)
 {
     struct headers *h = &j->peer_headers;
     uint64_t now = clock_ns();
-    uint64_t left = j->deadline_ns > now ? (j->deadline_ns - now) / 1000 : 0;
-    char text[64];
+    char left[SECONDS_TEXT];
 
     headers_clear(h);
-    snprintf(text, sizeof(text), "%u", j->hops + 1);
-    if (headers_add(h, HOPS, text) || headers_add(h, FROM, j->x.shard->node->self.text))
-        return -1;
-    snprintf(text, sizeof(text), "%llu.%06llu", (unsigned long long)left / 1000000,
-             (unsigned long long)left % 1000000);
-    return headers_add(h, REMAINING, text);
+    format_seconds(left, j->deadline_ns > now ? j->deadline_ns - now : 0);
+    return add_count(h, HOPS, j->hops + 1) || headers_add(h, FROM, j->x.shard->node->self.text) ||
+                   headers_add(h, REMAINING, left)
+               ? -1
+               : 0;
 }
 
 static const char *const outcome_names[] = {
@@ -110,14 +147,6 @@ bool wire_read_load(const struct http_response *r, struct p2p_probe *out)
     out->slots = slots;
     out->queue = queue;
     return true;
-}
-
-static void add_count(struct headers *h, const char *name, uint32_t value)
-{
-    char text[16];
-
-    snprintf(text, sizeof(text), "%u", value);
-    headers_add(h, name, text);
 }
 
 void wire_write_load(struct exchange *x)
@@ -179,31 +208,31 @@ static void drop_ours(struct headers *h)
     h->text.len = to;
 }
 
-static void format_seconds(char *out, size_t size, uint64_t ns)
-{
-    uint64_t us = ns / 1000;
-
-    snprintf(out, size, "%llu.%06llu", (unsigned long long)us / 1000000,
-             (unsigned long long)us % 1000000);
-}
-
 /* "[own]" or "[own,peer's…]". */
-static void add_list(struct headers *h, const char *name, const char *own, const char *rest)
+static void add_list(struct headers *h, const char *name, const char *own, size_t own_len,
+                     const char *rest)
 {
-    char text[LIST_MAX + 128];
     bool more = rest[0] == '[' && rest[1] != ']' && rest[1] != '\0';
-    int n = snprintf(text, sizeof(text), "[%s%s%s", own, more ? "," : "", more ? rest + 1 : "]");
+    size_t rest_len = more ? strlen(rest + 1) : 1;
+    char text[LIST_MAX + 128], *at = text;
 
-    if (n > 0 && (size_t)n < sizeof(text))
-        headers_add(h, name, text);
+    if (own_len + rest_len + 3 > sizeof(text))
+        return;
+    *at++ = '[';
+    memcpy(at, own, own_len);
+    at += own_len;
+    if (more)
+        *at++ = ',';
+    memcpy(at, more ? rest + 1 : "]", rest_len);
+    at += rest_len;
+    headers_addn(h, name, strlen(name), text, (size_t)(at - text));
 }
 
 static void add_times(struct headers *h, const char *name, uint64_t own_ns, const char *rest)
 {
-    char own[32];
+    char own[SECONDS_TEXT];
 
-    format_seconds(own, sizeof(own), own_ns);
-    add_list(h, name, own, rest);
+    add_list(h, name, own, format_seconds(own, own_ns), rest);
 }
 
 static const char *outcome_text(const struct job *j, enum ran_where where, uint32_t outcome)
@@ -223,7 +252,7 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
     static const struct peers_part nobody;
     const struct peers_part *rest = &nobody;
     struct peers_part part;
-    char text[32];
+    char text[SECONDS_TEXT];
 
     if (where == RAN_ON_PEER) {
         read_part(h, &part);
@@ -240,7 +269,7 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
     }
     add_times(h, TOTAL_LIST, total_ns, rest->total);
     if (where == RAN_HERE) {
-        format_seconds(text, sizeof(text), j->run_ns);
+        format_seconds(text, j->run_ns);
         headers_add(h, EXECUTION, text);
     } else if (rest->execution[0]) {
         headers_add(h, EXECUTION, rest->execution);
@@ -250,8 +279,8 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
         add_count(h, HOPS, rest->hops + 1);
     }
     if (where == RAN_ON_PEER || j->from_peer) {
-        add_list(h, PEERS_ID, n->id_json, rest->ids);
-        add_list(h, PEERS_IP, n->ip_json, rest->ips);
+        add_list(h, PEERS_ID, n->id_json, strlen(n->id_json), rest->ids);
+        add_list(h, PEERS_IP, n->ip_json, strlen(n->ip_json), rest->ips);
     }
     if (j->from_peer) {
         headers_add(h, OUTCOME, outcome_text(j, where, outcome));

@@ -1,5 +1,6 @@
 #include "host/runtimes/cgi.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,19 @@ static int add_target(struct buf *text, const struct http_request *rq)
     return rc;
 }
 
+static int add_client(struct buf *text, const struct sockaddr *client)
+{
+    char address[INET6_ADDRSTRLEN] = "";
+
+    if (client && client->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)client)->sin_addr, address,
+                  sizeof(address));
+    else if (client && client->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr,
+                  address, sizeof(address));
+    return add(text, "REMOTE_ADDR", address);
+}
+
 static int add_request(struct buf *text, const struct function_config *f,
                        const struct http_request *rq)
 {
@@ -137,7 +151,7 @@ static int add_request(struct buf *text, const struct function_config *f,
            add(text, "REQUEST_METHOD", rq->method) || add(text, "SCRIPT_NAME", script) ||
            add(text, "FUNCTION_NAME", f->name) || add_target(text, rq) ||
            (type && add(text, "CONTENT_TYPE", type)) || add(text, "CONTENT_LENGTH", length) ||
-           add(text, "REMOTE_ADDR", rq->client);
+           add_client(text, rq->client);
 }
 
 int cgi_build(struct cgi_environment *e, const struct function_config *f,

@@ -12,6 +12,8 @@
 #include "host/http.h"
 #include "host/reactor.h"
 
+enum { RUN_MEMORY = 1024 };
+
 struct program; /* a runtime's own state for one function */
 
 enum run_result {
@@ -37,9 +39,10 @@ struct run {
     char err[P2P_ERRLEN];           /* the reason, with the tail of stderr */
     bool may_have_run;              /* false: no byte reached the function */
     bool cold;                      /* it waited for the program to start */
-    /* Private to the runtime. */
+    /* Private to the runtime: `memory` saves it an allocation a run. */
     void *state;
     struct task task;
+    _Alignas(16) unsigned char memory[RUN_MEMORY];
 };
 
 struct runtime {

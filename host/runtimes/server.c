@@ -2,7 +2,6 @@
  * server.c - a function is a long-lived program that listens on PORT, reached over
  * keep-alive connections of whatever thread has the call.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "host/runtimes/program.h"
@@ -41,11 +40,14 @@ static void set_timer(struct served *s, void (*over)(struct ev_loop *, ev_timer 
     ev_timer_start(loop_of(s), &s->timer);
 }
 
-static double seconds_left(const struct served *s)
+_Static_assert(sizeof(struct served) <= RUN_MEMORY, "a run needs no allocation");
+
+/* At least 1. */
+static uint64_t ns_left(const struct served *s)
 {
     uint64_t now = clock_ns();
 
-    return s->end_ns > now ? (double)(s->end_ns - now) / 1e9 : 0;
+    return s->end_ns > now ? s->end_ns - now : 1;
 }
 
 /* ---- the end ---- */
@@ -63,7 +65,6 @@ static void finish(struct served *s, enum run_result result)
 
     ev_timer_stop(loop_of(s), &s->timer);
     run->state = NULL;
-    free(s);
     run->done(run, result);
 }
 
@@ -104,7 +105,7 @@ static void on_answer(struct call *call, enum call_result result)
         return;
     case CALL_NOT_SENT:
         /* It may have ended a moment ago, with nobody told yet. */
-        if (++s->tries < MOST_TRIES && seconds_left(s) > RETRY_AFTER) {
+        if (++s->tries < MOST_TRIES && (double)ns_left(s) / 1e9 > RETRY_AFTER) {
             s->state = RESTING;
             set_timer(s, on_rested, RETRY_AFTER);
             return;
@@ -124,12 +125,11 @@ static void on_answer(struct call *call, enum call_result result)
     }
 }
 
-static void send_call(struct served *s, const struct endpoint *to)
+static void send_call(struct served *s, const struct endpoint *to, uint64_t timeout_ns)
 {
     const struct http_request *rq = s->run->request;
     const char *target = rq->target.len ? rq->target.data : "";
     bool rooted = target[0] == '/';
-    uint64_t now = clock_ns();
 
     ev_timer_stop(loop_of(s), &s->timer);
     s->state = CALLING;
@@ -141,7 +141,7 @@ static void send_call(struct served *s, const struct endpoint *to)
         .path_tail_len = rooted ? 0 : rq->target.len,
         .headers = &rq->headers,
         .body = &rq->body,
-        .timeout_ns = s->end_ns > now ? s->end_ns - now : 1,
+        .timeout_ns = timeout_ns,
         .done = on_answer,
         .owner = s,
         .response = s->run->response,
@@ -160,7 +160,7 @@ static void on_turn(struct task *t)
     else if (s->waiter.failed)
         end_with(s, RUN_FAILED);
     else
-        send_call(s, &s->waiter.endpoint);
+        send_call(s, &s->waiter.endpoint, ns_left(s));
 }
 
 /* Leaves the line with this verdict, or as soon as its turn comes. */
@@ -184,39 +184,27 @@ static void on_waited_long(struct ev_loop *loop, ev_timer *w, int events)
 static void wait_for_program(struct served *s)
 {
     s->state = WAITING;
-    set_timer(s, on_waited_long, seconds_left(s));
+    set_timer(s, on_waited_long, (double)ns_left(s) / 1e9);
     s->run->cold |= program_wait(s->run->program, &s->waiter);
 }
 
 /* ---- the vtable ---- */
 
-static void on_no_memory(struct task *t)
-{
-    struct run *run = (struct run *)((char *)t - offsetof(struct run, task));
-
-    run->status = 503;
-    snprintf(run->err, sizeof(run->err), "function '%s': out of memory",
-             program_name(run->program));
-    run->done(run, RUN_FAILED);
-}
-
 static void server_start(struct run *run)
 {
-    struct served *s = calloc(1, sizeof(*s));
+    struct served *s = (struct served *)(void *)run->memory;
     struct endpoint at;
 
-    if (!s) {
-        run->task.run = on_no_memory;
-        reactor_post(run->reactor, &run->task);
-        return;
-    }
     s->run = run;
     s->waiter.home = run->reactor;
     s->waiter.turn.run = on_turn;
+    s->has_verdict = false;
+    s->tries = 0;
     s->end_ns = clock_ns() + run->timeout_ns;
+    ev_timer_init(&s->timer, on_waited_long, 0, 0);
     run->state = s;
     if (program_ready(run->program, &at))
-        send_call(s, &at);
+        send_call(s, &at, run->timeout_ns);
     else
         wait_for_program(s);
 }
