@@ -224,17 +224,17 @@ static int set_named(struct instance *i, const struct selection *s, char *err)
 }
 
 /* "PowerOfNScheduler(1, 2, true, 1)". */
-static void name_fully(struct instance *i)
+static void name_fully(struct instance *i, uint32_t shown)
 {
     size_t at = (size_t)snprintf(i->full, sizeof(i->full), "%s", i->name);
 
-    for (uint32_t k = 0; k < i->n_params && at < sizeof(i->full); k++) {
+    for (uint32_t k = 0; k < shown && at < sizeof(i->full); k++) {
         char value[64];
 
         params_format(&i->ops.params[k], i->self, value, sizeof(value));
         at += (size_t)snprintf(i->full + at, sizeof(i->full) - at, "%s%s", k ? ", " : "(", value);
     }
-    if (i->n_params && at < sizeof(i->full))
+    if (shown && at < sizeof(i->full))
         snprintf(i->full + at, sizeof(i->full) - at, ")");
 }
 
@@ -268,7 +268,7 @@ static int set_up(struct instance *i, const struct selection *s, const struct p2
         return -1;
     i->by_alias = alias != NULL;
     i->n_params = alias ? alias->n_params : params_count(i->ops.params);
-    name_fully(i);
+    name_fully(i, alias && alias->flags & P2P_ALIAS_BARE ? 0 : i->n_params);
     if (i->ops.flags & P2P_SCHED_NEEDS_LEARNER) {
         snprintf(err, P2P_ERRLEN, "%s: it needs a learner, and none can be bound", s->name);
         return -1;

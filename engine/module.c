@@ -49,7 +49,7 @@ unsigned module_pinned_count(void)
 
 static char *read_file(const char *file, size_t *size, char *err)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* of a FIFO too */
     struct stat st;
     char *data = NULL;
     size_t at = 0;
@@ -180,24 +180,55 @@ static void stem_of(const char *file, char *out, size_t size)
         *dot = '\0';
 }
 
-static int write_copy(const char *path, const char *data, size_t size, char *err)
+/* 0, or -1 with errno; EEXIST when the name is taken. */
+static int write_copy(const char *path, const char *data, size_t size)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700), error;
     size_t at = 0;
 
-    while (fd >= 0 && at < size) {
+    if (fd < 0)
+        return -1;
+    while (at < size) {
         ssize_t n = write(fd, data + at, size - at);
 
         if (n <= 0)
             break;
         at += (size_t)n;
     }
-    if (fd < 0 || close(fd) || at < size) {
-        snprintf(err, P2P_ERRLEN, "cannot write %s: %s; see node.run_dir", path, strerror(errno));
-        unlink(path);
+    if (close(fd) == 0 && at == size)
+        return 0;
+    error = errno;
+    unlink(path);
+    errno = error;
+    return -1;
+}
+
+/* Writes the copy under the next name that is free: a process that was killed may
+ * have left some, with the same number of the process. */
+static int make_copy(struct module *m, const char *run_dir, const char *data, size_t size,
+                     char *err)
+{
+    char stem[64];
+    size_t n;
+
+    stem_of(m->file, stem, sizeof(stem));
+    n = strlen(run_dir) + strlen(stem) + 32;
+    m->copy = malloc(n);
+    if (!m->copy) {
+        snprintf(err, P2P_ERRLEN, "%s: out of memory", m->file);
         return -1;
     }
-    return 0;
+    do {
+        m->generation = ++generations;
+        snprintf(m->copy, n, "%s/%s.g%u.so", run_dir, stem, m->generation);
+        if (write_copy(m->copy, data, size) == 0)
+            return 0;
+    } while (errno == EEXIST);
+    snprintf(err, P2P_ERRLEN, "%.100s: cannot write %.80s: %s; see node.run_dir", m->file, m->copy,
+             strerror(errno));
+    free(m->copy);
+    m->copy = NULL;
+    return -1;
 }
 
 /* ---- what is inside ---- */
@@ -333,10 +364,10 @@ static const char *loader_says(const struct module *m)
 
 static int load(struct module *m, const char *run_dir, char *err)
 {
-    char stem[64], why[P2P_ERRLEN];
+    char why[P2P_ERRLEN];
     const char *fault;
     char *data;
-    size_t size, n;
+    size_t size;
     int rc = -1;
 
     data = read_file(m->file, &size, err);
@@ -348,18 +379,8 @@ static int load(struct module *m, const char *run_dir, char *err)
         goto end;
     }
     hash_of(data, size, m->hash);
-    stem_of(m->file, stem, sizeof(stem));
-    n = strlen(run_dir) + strlen(stem) + 32;
-    m->copy = malloc(n);
-    if (!m->copy) {
-        snprintf(err, P2P_ERRLEN, "%s: out of memory", m->file);
+    if (make_copy(m, run_dir, data, size, err))
         goto end;
-    }
-    snprintf(m->copy, n, "%s/%s.g%u.so", run_dir, stem, m->generation);
-    if (write_copy(m->copy, data, size, why)) {
-        snprintf(err, P2P_ERRLEN, "%s: %.200s", m->file, why);
-        goto end;
-    }
     m->handle = dlopen(m->copy, RTLD_NOW | RTLD_LOCAL);
     if (!m->handle) {
         snprintf(err, P2P_ERRLEN, "%s: cannot be loaded: %s", m->file, loader_says(m));
@@ -390,7 +411,6 @@ struct module *module_open(const char *file, const char *run_dir, char err[P2P_E
         return NULL;
     }
     m->refs = 1;
-    m->generation = ++generations;
     if (load(m, run_dir, err)) {
         destroy(m);
         return NULL;

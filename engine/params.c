@@ -1,5 +1,6 @@
 #include "engine/params.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,12 @@ const struct p2p_param *params_find(const struct p2p_param *table, const char *n
 const char *params_type_name(const struct p2p_param *p)
 {
     return known_type(p->type) ? type_names[p->type] : "unknown";
+}
+
+/* A bound or default, which a table gives as a double. */
+static int64_t integer_of(double value)
+{
+    return value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : (int64_t)value;
 }
 
 /* ---- printing ---- */
@@ -153,7 +160,7 @@ static void format_bound(const struct p2p_param *p, double value, char *out, siz
     if (p->type == P2P_NUM)
         format_number(value, out, size);
     else
-        format_integer(p, (int64_t)value, out, size);
+        format_integer(p, integer_of(value), out, size);
 }
 
 void params_format_default(const struct p2p_param *p, char *out, size_t size)
@@ -309,26 +316,53 @@ static bool read_choice(const struct p2p_param *p, const char *text, double *out
     return false;
 }
 
-static bool read_value(const struct p2p_param *p, const char *text, double *out)
+enum reading { READ, NOT_RIGHT, OUT_OF_RANGE };
+
+/* What a double cannot hold goes through here. */
+static enum reading read_integer(const char *text, int64_t *out)
 {
     const char *end;
+    double about;
+
+    if (!read_decimal(text, true, &end, &about) || *end)
+        return NOT_RIGHT;
+    errno = 0;
+    *out = strtoll(text, NULL, 10);
+    return errno ? OUT_OF_RANGE : READ;
+}
+
+/* The value as a double, to compare with the range, and as an integer, to store. */
+static enum reading read_value(const struct p2p_param *p, const char *text, double *value,
+                               int64_t *integer)
+{
+    enum reading result;
 
     switch (p->type) {
     case P2P_INT:
-        return read_decimal(text, true, &end, out) && *end == '\0';
+        result = read_integer(text, integer);
+        *value = (double)*integer;
+        return result;
     case P2P_NUM:
-        return read_number(text, out);
+        return read_number(text, value) ? READ : NOT_RIGHT;
     case P2P_BOOL:
-        return read_boolean(text, out);
+        result = read_boolean(text, value) ? READ : NOT_RIGHT;
+        break;
     case P2P_DURATION:
-        return read_duration(text, out);
+        result = read_duration(text, value) ? READ : NOT_RIGHT;
+        break;
     case P2P_SIZE:
-        return read_size(text, out);
+        result = read_size(text, value) ? READ : NOT_RIGHT;
+        break;
     case P2P_ENUM:
-        return read_choice(p, text, out);
+        result = read_choice(p, text, value) ? READ : NOT_RIGHT;
+        break;
     default:
-        return false;
+        return NOT_RIGHT;
     }
+    if (result == READ && !(*value < 0x1p63))
+        return OUT_OF_RANGE;
+    *integer = result == READ ? (int64_t)*value : 0;
+    return result;
 }
 
 static bool in_range(const struct p2p_param *p, double value)
@@ -338,15 +372,14 @@ static bool in_range(const struct p2p_param *p, double value)
     return value >= p->min && value <= p->max;
 }
 
-static void store(const struct p2p_param *p, void *base, double value)
+static void store(const struct p2p_param *p, void *base, double value, int64_t integer)
 {
-    int64_t integer = (int64_t)value;
     void *at = field(p, base);
 
     if (p->type == P2P_NUM)
         memcpy(at, &value, sizeof(value));
     else if (p->type == P2P_BOOL)
-        *(bool *)at = value != 0;
+        *(bool *)at = integer != 0;
     else
         memcpy(at, &integer, sizeof(integer));
 }
@@ -368,17 +401,20 @@ static int store_text(const struct p2p_param *p, void *base, const char *text, c
 int params_set(const struct p2p_param *p, void *base, const char *text, char err[P2P_ERRLEN])
 {
     char allowed[128];
-    double value;
+    int64_t integer = 0;
+    double value = 0;
+    enum reading result;
 
     if (p->type == P2P_STRING)
         return store_text(p, base, text, err);
-    if (read_value(p, text, &value) && in_range(p, value)) {
-        store(p, base, value);
+    result = read_value(p, text, &value, &integer);
+    if (result == READ && in_range(p, value)) {
+        store(p, base, value, integer);
         return 0;
     }
     params_allowed(p, allowed, sizeof(allowed));
     snprintf(err, P2P_ERRLEN, "%s: '%.48s' is %s; allowed: %s%s", p->name, text,
-             read_value(p, text, &value) ? "out of range" : "not right", allowed,
+             result == NOT_RIGHT ? "not right" : "out of range", allowed,
              p->type == P2P_DURATION && strspn(text, "0123456789.") == strlen(text)
                  ? ", with its unit, as in 10ms"
                  : "");
@@ -391,7 +427,7 @@ int params_defaults(const struct p2p_param *table, void *base, char err[P2P_ERRL
         if (p->type == P2P_STRING)
             memset(field(p, base), 0, sizeof(char *));
         else
-            store(p, base, p->def);
+            store(p, base, p->def, integer_of(p->def));
     }
     for (const struct p2p_param *p = table; p && p->name; p++)
         if (p->type == P2P_STRING && store_text(p, base, p->def_string, err))

@@ -39,8 +39,8 @@ struct world {
     /* Ask the peers in d->rq.probe[0..n); each comes back by
      * decision_probed(d, round, slot, …).  [decision] */
     void (*start_probes)(struct decision *d, uint32_t round, uint32_t n);
-    /* Call decision_timer(d, round) at `at`, once; a new call replaces the
-     * old timer.  [decision] */
+    /* Call decision_timer(d, round) at `at`, once and never before this
+     * returned; a new call replaces the old timer.  [decision] */
     void (*start_timer)(struct decision *d, uint32_t round, uint64_t at);
     /* The answers and the timer that are still open are not wanted any more;
      * late ones may still come and are ignored by their round.  [decision] */

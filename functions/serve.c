@@ -43,7 +43,8 @@ bool serve_query_text(const struct invocation *in, const char *name, char *out, 
         for (at += n + 1; *at && *at != '&' && k < size - 1; at++) {
             unsigned code;
 
-            if (*at == '%' && sscanf(at + 1, "%2x", &code) == 1) {
+            if (*at == '%' && isxdigit((unsigned char)at[1]) && isxdigit((unsigned char)at[2]) &&
+                sscanf(at + 1, "%2x", &code) == 1) {
                 out[k++] = (char)code;
                 at += 2;
             } else {

@@ -1,5 +1,6 @@
 #include "host/buf.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ int buf_reserve(struct buf *b, size_t n)
     if (need <= b->cap)
         return 0;
     while (cap < need)
-        cap *= 2;
+        cap = cap > SIZE_MAX / 2 ? need : cap * 2;
     if (cap > b->limit)
         cap = b->limit;
     data = realloc(b->data, cap);

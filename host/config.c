@@ -150,12 +150,12 @@ char *config_expand(const char *text)
     static const struct {
         const char *name, *tail;
     } known[] = {{"${BIN}", ""}, {"${LIB}", "/../lib/p2pfaas"}};
-    enum { N = sizeof(known) / sizeof(known[0]), MOST = 64 << 10 };
+    enum { N = sizeof(known) / sizeof(known[0]) };
     char folder[2048];
     struct buf out;
 
     own_folder(folder, sizeof(folder));
-    buf_init(&out, MOST);
+    buf_init(&out, CONFIG_MAX_TEXT);
     while (*text) {
         unsigned k = 0;
 
@@ -286,40 +286,55 @@ static int set_defaults(struct config *c, char err[P2P_ERRLEN])
     return 0;
 }
 
+static int finish_peers(struct config *c, const struct endpoint *self, char err[P2P_ERRLEN])
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < c->n_peers; i++) {
+        struct peer_config *p = &c->peer[i];
+
+        if (endpoint_parse(&p->endpoint, p->address, (uint16_t)c->node.port, err))
+            return -1; /* its form was checked, with its line, when it was read */
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(c->peer[k].endpoint.text, p->endpoint.text) == 0) {
+                snprintf(err, P2P_ERRLEN, "%s: peers.nodes: '%s' and '%s' have the same address",
+                         c->file ? c->file : "defaults", c->peer[k].name, p->name);
+                return -1;
+            }
+    }
+    for (unsigned i = 0; i < c->n_peers; i++) {
+        if (strcmp(c->peer[i].endpoint.text, self->text) == 0)
+            free_peer(&c->peer[i]);
+        else
+            c->peer[kept++] = c->peer[i];
+    }
+    c->n_peers = kept;
+    return 0;
+}
+
 /* What can only be said when all of it is read. */
 static int finish(struct config *c, char err[P2P_ERRLEN])
 {
     struct endpoint self;
     char *folder = config_expand(c->plugins.folder);
-    unsigned kept = 0, n = c->n_peers;
 
     if (!folder) {
-        snprintf(err, P2P_ERRLEN, "out of memory");
+        snprintf(err, P2P_ERRLEN, "%s: plugins.folder: longer than %d bytes, or out of memory",
+                 c->file ? c->file : "defaults", CONFIG_MAX_TEXT);
         return -1;
     }
     free((char *)(uintptr_t)c->plugins.folder);
     c->plugins.folder = folder;
-    if (endpoint_parse(&self, c->node.listen, (uint16_t)c->node.port, err) ||
-        strcmp(self.text, c->node.listen) == 0) {
+    if (!endpoint_is_bare(c->node.listen) ||
+        endpoint_parse(&self, c->node.listen, (uint16_t)c->node.port, err)) {
         snprintf(err, P2P_ERRLEN,
                  "%s: node.listen: '%.64s' is not a numeric address without a port; allowed: as in "
                  "127.0.0.1, 0.0.0.0, ::1",
                  c->file ? c->file : "defaults", c->node.listen);
         return -1;
     }
-    for (unsigned i = 0; i < c->n_peers; i++) {
-        struct peer_config *p = &c->peer[i];
-
-        if (endpoint_parse(&p->endpoint, p->address, (uint16_t)c->node.port, err))
-            return -1; /* its form was checked, with its line, when it was read */
-        if (strcmp(p->endpoint.text, self.text) == 0)
-            free_peer(p);
-        else
-            c->peer[kept++] = *p;
-    }
-    c->n_peers = kept;
-    if (kept < n)
-        memset(c->peer + kept, 0, (n - kept) * sizeof(*c->peer));
+    if (finish_peers(c, &self, err))
+        return -1;
     if (!c->node.id[0]) {
         free((char *)(uintptr_t)c->node.id);
         c->node.id = strdup(self.text);

@@ -18,7 +18,8 @@ enum {
     CONFIG_MAX_FUNCTIONS = 1024,
     CONFIG_MAX_PEERS = 4096,
     CONFIG_MAX_ARGS = 64,
-    CONFIG_MAX_PARAMETERS = 64
+    CONFIG_MAX_PARAMETERS = 64,
+    CONFIG_MAX_TEXT = 64 << 10 /* bytes of a word of a command or a path, expanded */
 };
 
 struct node_config {

@@ -221,10 +221,12 @@ static int push(struct reader *r, const yaml_node_t *at, char ***list, char *tex
     size_t n = 0;
     char **grown;
 
+    if (!text)
+        return fail(r, at, "longer than %d bytes, or out of memory", CONFIG_MAX_TEXT);
     while (*list && (*list)[n])
         n++;
     grown = n < CONFIG_MAX_ARGS ? realloc(*list, (n + 2) * sizeof(*grown)) : NULL;
-    if (!text || !grown) {
+    if (!grown) {
         free(text);
         return fail(r, at, "more than %d entries, or out of memory", CONFIG_MAX_ARGS);
     }
@@ -271,8 +273,13 @@ static int read_variable(struct reader *r, void *ctx, const char *key, const yam
     char *expanded = text ? config_expand(text) : NULL;
     char *entry = NULL;
 
-    if (!expanded)
+    if (!text)
         return -1;
+    if (!expanded)
+        return fail(r, value,
+                    "functions.%s.environment.%.40s: longer than %d bytes, or out of "
+                    "memory",
+                    f->name, key, CONFIG_MAX_TEXT);
     if (!key[0] || strchr(key, '=')) {
         free(expanded);
         return fail(r, key_at, "functions.%s.environment: '%.40s' is no name of a variable",
@@ -388,25 +395,33 @@ static int read_section(struct reader *r, void *ctx, const char *key, const yaml
 
 /* ---- the file ---- */
 
+static int not_yaml(const struct reader *r, const yaml_parser_t *parser)
+{
+    snprintf(r->err, P2P_ERRLEN, "%.100s:%zu: not YAML: %.120s", r->file,
+             parser->problem_mark.line + 1, parser->problem ? parser->problem : "unreadable");
+    return -1;
+}
+
 static int parse(struct reader *r, yaml_parser_t *parser)
 {
     yaml_document_t doc, next;
     const yaml_node_t *root;
     int rc = 0;
 
-    if (!yaml_parser_load(parser, &doc)) {
-        snprintf(r->err, P2P_ERRLEN, "%.100s:%zu: not YAML: %.120s", r->file,
-                 parser->problem_mark.line + 1, parser->problem ? parser->problem : "unreadable");
-        return -1;
-    }
+    if (!yaml_parser_load(parser, &doc))
+        return not_yaml(r, parser);
     r->doc = &doc;
     root = yaml_document_get_root_node(&doc);
     if (root)
         rc = each_entry(r, root, "the file", read_section, NULL);
-    if (rc == 0 && root && yaml_parser_load(parser, &next)) {
-        if (yaml_document_get_root_node(&next))
-            rc = fail(r, yaml_document_get_root_node(&next), "a second document; allowed: one");
-        yaml_document_delete(&next);
+    if (rc == 0 && root) {
+        if (!yaml_parser_load(parser, &next)) {
+            rc = not_yaml(r, parser);
+        } else {
+            if (yaml_document_get_root_node(&next))
+                rc = fail(r, yaml_document_get_root_node(&next), "a second document; allowed: one");
+            yaml_document_delete(&next);
+        }
     }
     yaml_document_delete(&doc);
     return rc;

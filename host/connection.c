@@ -91,6 +91,11 @@ static int flush_header(struct connection *c)
     struct http_response *r = c->call ? c->call->response : NULL;
     int rc = 0;
 
+    while (c->value.len &&
+           (c->value.data[c->value.len - 1] == ' ' || c->value.data[c->value.len - 1] == '\t'))
+        c->value.len--;
+    while (c->name.len && c->name.data[c->name.len - 1] == ' ')
+        c->name.len--; /* "Name : value", which the parser lets pass */
     if (c->name.len && r && !header_is_hop_by_hop(c->name.data, c->name.len))
         rc = headers_addn(&r->headers, c->name.data, c->name.len, c->value.data, c->value.len);
     buf_clear(&c->name);
@@ -104,6 +109,8 @@ static int on_name(http_parser *p, const char *at, size_t n)
 {
     struct connection *c = p->data;
 
+    if (c->head_read)
+        return 0; /* trailers end here */
     if (c->in_value && flush_header(c))
         return -1;
     if (buf_append(&c->name, at, n))
@@ -115,6 +122,8 @@ static int on_value(http_parser *p, const char *at, size_t n)
 {
     struct connection *c = p->data;
 
+    if (c->head_read)
+        return 0;
     c->in_value = true;
     if (buf_append(&c->value, at, n))
         c->too_large = true;
@@ -125,14 +134,19 @@ static int on_headers_complete(http_parser *p)
 {
     struct connection *c = p->data;
 
-    if (flush_header(c))
+    enum { NO_BODY = 1 };
+    bool is_interim = p->status_code >= 100 && p->status_code < 200;
+
+    /* Nobody asked for another protocol. */
+    if (flush_header(c) || p->status_code < 100 || p->status_code == 101)
         return -1;
-    if (c->call && p->status_code >= 200) {
+    c->head_read = !is_interim;
+    if (c->call && !is_interim) {
         c->call->status = (int)p->status_code;
         if (c->call->response)
             c->call->response->status = (int)p->status_code;
     }
-    return 0;
+    return is_interim || p->status_code == 204 || p->status_code == 304 ? NO_BODY : 0;
 }
 
 static int on_body(http_parser *p, const char *at, size_t n)
@@ -148,7 +162,7 @@ static int on_complete(http_parser *p)
 {
     struct connection *c = p->data;
 
-    if (p->status_code < 200 && p->status_code != 101) { /* "100 Continue": the answer follows */
+    if (p->status_code < 200) { /* "100 Continue": the answer follows */
         if (c->call && c->call->response)
             headers_clear(&c->call->response->headers);
         return 0;
@@ -173,7 +187,7 @@ void connection_init_parser(struct connection *c)
     c->parser.data = c;
     buf_clear(&c->name);
     buf_clear(&c->value);
-    c->in_value = c->complete = c->keep = c->too_large = false;
+    c->in_value = c->head_read = c->complete = c->keep = c->too_large = false;
 }
 
 int connection_parse(struct connection *c, const char *data, size_t size)
@@ -248,9 +262,9 @@ static void take(struct connection *c, const char *data, size_t size)
 }
 
 /* The other side closed: the end of an answer without length, or a loss. */
-static void take_end(struct connection *c, const char *why)
+static void take_end(struct connection *c, bool orderly, const char *why)
 {
-    if (c->state == CONNECTION_BUSY && c->parser.status_code >= 200 &&
+    if (orderly && c->state == CONNECTION_BUSY && c->parser.status_code >= 200 &&
         http_parser_execute(&c->parser, &parser_settings, NULL, 0) == 0 && c->complete) {
         c->keep = false;
         finish(c);
@@ -272,9 +286,9 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
     if (n > 0)
         take(c, data, (size_t)n);
     else if (n == 0)
-        take_end(c, "closed the connection without an answer");
+        take_end(c, true, "closed the connection without an answer");
     else if (errno != EAGAIN && errno != EINTR)
-        take_end(c, strerror(errno));
+        take_end(c, false, strerror(errno));
 }
 
 /* ---- writing ---- */
@@ -359,9 +373,12 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int events)
 
 static void on_connect_timeout(struct ev_loop *loop, ev_timer *w, int events)
 {
-    (void)loop;
+    struct connection *c = w->data;
+
     (void)events;
-    fail(w->data, CALL_NOT_SENT, "did not accept the connection in time");
+    if (timer_is_early(loop, w, c->connect_until_ns))
+        return;
+    fail(c, CALL_NOT_SENT, "did not accept the connection in time");
 }
 
 struct connection *connection_open(struct upstream *u, struct ev_loop *loop,
@@ -389,6 +406,7 @@ struct connection *connection_open(struct upstream *u, struct ev_loop *loop,
     ev_io_init(&c->readable, on_readable, c->fd, EV_READ);
     ev_io_init(&c->writable, on_writable, c->fd, EV_WRITE);
     ev_timer_init(&c->connecting, on_connect_timeout, (double)timeout_ns / 1e9, 0);
+    c->connect_until_ns = clock_ns() + timeout_ns;
     c->readable.data = c->writable.data = c->connecting.data = c;
     ev_io_start(loop, &c->readable);
     ev_io_start(loop, &c->writable);

@@ -25,6 +25,7 @@ struct connection {
     uint64_t idle_since_ns;
     ev_io readable, writable;
     ev_timer connecting;
+    uint64_t connect_until_ns;
     struct call *call;
     /* Out. */
     struct buf head;
@@ -32,7 +33,7 @@ struct connection {
     /* In. */
     http_parser parser;
     struct buf name, value;
-    bool in_value, complete, keep, too_large;
+    bool in_value, head_read, complete, keep, too_large;
 };
 
 /* What happened, told to upstream.c; the connection may be freed in there. */

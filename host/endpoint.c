@@ -44,6 +44,13 @@ static int read_port(const char *text, uint16_t *out)
     return 0;
 }
 
+bool endpoint_is_bare(const char *text)
+{
+    struct in6_addr address;
+
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
 int endpoint_parse(struct endpoint *e, const char *text, uint16_t default_port,
                    char err[P2P_ERRLEN])
 {

@@ -54,10 +54,8 @@ static void on_answer(struct job *j, uint32_t peer)
     struct shard *s = j->x.shard;
     struct p2p_probe said = {.rtt_ns = 0};
 
-    if (wire_read_load(&j->x.response, &said)) {
-        said.rtt_ns = 0;
+    if (wire_read_load(&j->x.response, &said))
         peers_heard(&s->node->peers, peer, &said, clock_ns());
-    }
     switch (wire_read_outcome(&j->x.response)) {
     case WIRE_REFUSED:
         choose_again(j);

@@ -52,13 +52,28 @@ static bool is_clean(const char *text, size_t len)
     return true;
 }
 
+/* RFC 9110, 5.6.2: what a name may be made of. */
+static bool is_token(const char *text, size_t len)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+              (c >= '0' && c <= '9') || (c && strchr(others, c))))
+            return false;
+    }
+    return len > 0;
+}
+
 int headers_addn(struct headers *h, const char *name, size_t name_len, const char *value,
                  size_t value_len)
 {
     size_t total = name_len + value_len + 2;
     char *at;
 
-    if (name_len == 0 || !is_clean(name, name_len) || !is_clean(value, value_len))
+    if (!is_token(name, name_len) || !is_clean(value, value_len))
         return -1;
     if (buf_reserve(&h->text, total))
         return -1;

@@ -22,8 +22,8 @@ struct headers {
 void headers_init(struct headers *h, size_t limit);
 void headers_clear(struct headers *h);
 void headers_release(struct headers *h);
-/* 0, or -1 past the limit.  Rejects control characters with -1 too, so that no
- * header can smuggle another. */
+/* 0, or -1 past the limit.  A name that is no token and a value with control
+ * characters are -1 too, so that no header can smuggle another. */
 int headers_add(struct headers *h, const char *name, const char *value);
 int headers_addn(struct headers *h, const char *name, size_t name_len, const char *value,
                  size_t value_len);

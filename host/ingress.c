@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -217,7 +218,8 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
             size_t grown = x->request.body.cap - before;
 
             x->held += grown;
-            if (grown && (node->memory_held += (int64_t)grown) > node->memory_limit) {
+            if (grown && atomic_fetch_add(&node->memory_held, (int64_t)grown) + (int64_t)grown >
+                             node->memory_limit) {
                 exchange_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE,
                                "the node holds limits.memory, %lld bytes, of request bodies; "
                                "try again later",

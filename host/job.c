@@ -221,8 +221,9 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
     struct job *j = w->data;
     char why[P2P_ERRLEN];
 
-    (void)loop;
     (void)events;
+    if (timer_is_early(loop, w, j->deadline_ns))
+        return;
     snprintf(why, sizeof(why), "function '%s': its deadline passed while %s",
              j->function->config->name, doing[j->stage]);
     job_abandon(j, P2P_OUT_FAILED, 504, 504, why);

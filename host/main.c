@@ -1,6 +1,8 @@
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "host/node.h"
 #include "host/version.h"
@@ -101,6 +103,14 @@ static int check(const struct options *o)
     return EXIT_SUCCESS;
 }
 
+/* Descriptors 0 to 2 are open, so that nothing else of ours takes their place. */
+static void open_standard_files(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            _exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {0};
@@ -109,6 +119,7 @@ int main(int argc, char **argv)
     FILE *there;
     int rc = read_options(&o, argc, argv);
 
+    open_standard_files();
     if (rc)
         return rc < 0 ? 2 : EXIT_SUCCESS;
     there = o.file ? NULL : fopen("plugins.yaml", "re");

@@ -176,8 +176,9 @@ void peers_heard(struct peers *p, uint32_t id, const struct p2p_probe *said, uin
         view->slots = said->slots;
         view->heard_ns = now_ns;
         /* RFC 6298's smoothing, one eighth. */
-        view->rtt_ns =
-            view->rtt_ns ? view->rtt_ns - view->rtt_ns / 8 + said->rtt_ns / 8 : said->rtt_ns;
+        if (said->rtt_ns)
+            view->rtt_ns =
+                view->rtt_ns ? view->rtt_ns - view->rtt_ns / 8 + said->rtt_ns / 8 : said->rtt_ns;
     }
     pthread_mutex_unlock(&p->lock);
 }

@@ -60,6 +60,18 @@ void reactor_post(struct reactor *r, struct task *t)
     ev_async_send(r->loop, &r->wake);
 }
 
+bool timer_is_early(struct ev_loop *loop, ev_timer *w, uint64_t due_ns)
+{
+    uint64_t now = clock_ns();
+
+    if (now >= due_ns)
+        return false;
+    ev_now_update(loop);
+    ev_timer_set(w, (double)(due_ns - now) / 1e9, 0);
+    ev_timer_start(loop, w);
+    return true;
+}
+
 uint64_t clock_ns(void)
 {
     struct timespec t;

@@ -7,6 +7,7 @@
 
 #include <ev.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct upstreams;
@@ -27,10 +28,15 @@ struct reactor {
 };
 
 int reactor_init(struct reactor *r, char *err); /* 0 or -1 */
-void reactor_release(struct reactor *r);        /* runs what is still posted */
+/* Runs what is still posted.  Every thread that may post has been joined. */
+void reactor_release(struct reactor *r);
 
 /* Runs t on r's thread, in the order posted.  [any thread] */
 void reactor_post(struct reactor *r, struct task *t);
+
+/* A timer counts from the loop's own time, which stands still while the thread is
+ * busy, so it may fire too early: then this starts it again and says so. */
+bool timer_is_early(struct ev_loop *loop, ev_timer *w, uint64_t due_ns);
 
 /* Monotonic nanoseconds.  [any thread] */
 uint64_t clock_ns(void);

@@ -27,7 +27,9 @@ struct upstreams {
     struct upstream_limits limits;
     struct upstream *table;
     struct upstream nowhere; /* of calls for which there was no memory */
-    struct call *ended;      /* told from the loop, not from upstream_start */
+    /* Told from the loop, not from upstream_start. */
+    struct call *first_ended, *last_ended;
+    unsigned n_ended;
     ev_timer tell, sweep;
     char scratch[SCRATCH];
 };
@@ -110,19 +112,44 @@ static void call_done(struct call *c, enum call_result result)
     c->done(c, result);
 }
 
+static void ended_add(struct upstreams *all, struct call *c)
+{
+    c->next = NULL;
+    c->prev = all->last_ended;
+    if (c->prev)
+        c->prev->next = c;
+    else
+        all->first_ended = c;
+    all->last_ended = c;
+    all->n_ended++;
+}
+
+static void ended_remove(struct upstreams *all, struct call *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        all->first_ended = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    else
+        all->last_ended = c->prev;
+    all->n_ended--;
+}
+
 static void on_tell(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct upstreams *all = w->data;
     struct call *c;
 
-    (void)loop;
     (void)events;
-    while ((c = all->ended)) {
-        all->ended = c->next;
-        if (c->next)
-            c->next->prev = NULL;
+    /* Those that end meanwhile wait for the next turn. */
+    for (unsigned left = all->n_ended; left > 0 && (c = all->first_ended); left--) {
+        ended_remove(all, c);
         call_done(c, c->result);
     }
+    if (all->first_ended)
+        ev_feed_event(loop, &all->tell, EV_CUSTOM);
 }
 
 /* done() comes from the loop, soon. */
@@ -133,11 +160,7 @@ static void end_later(struct call *c, enum call_result result)
     ev_timer_stop(all->reactor->loop, &c->timer);
     c->state = CALL_ENDED;
     c->result = result;
-    c->prev = NULL;
-    c->next = all->ended;
-    if (c->next)
-        c->next->prev = c;
-    all->ended = c;
+    ended_add(all, c);
     ev_feed_event(all->reactor->loop, &all->tell, EV_CUSTOM);
 }
 
@@ -294,8 +317,9 @@ static void on_timeout(struct ev_loop *loop, ev_timer *w, int events)
     struct upstream *u = c->upstream;
     enum call_result result = c->sent ? CALL_TIMEOUT : CALL_NOT_SENT;
 
-    (void)loop;
     (void)events;
+    if (timer_is_early(loop, w, c->started_ns + c->timeout_ns))
+        return;
     snprintf(c->err, sizeof(c->err), "%s: %s in time", u->to.text,
              c->sent ? "did not answer" : "no connection was free");
     if (c->state == CALL_WAITING) {
@@ -341,8 +365,10 @@ void upstream_cancel(struct call *c)
 {
     struct upstream *u = c->upstream;
 
+    if (c->state == CALL_IDLE)
+        return; /* its upstream may be gone */
     ev_timer_stop(loop_of(u), &c->timer);
-    u->n_calls -= c->state != CALL_IDLE;
+    u->n_calls--;
     switch (c->state) {
     case CALL_WAITING:
         leave_line(u, c);
@@ -353,12 +379,7 @@ void upstream_cancel(struct call *c)
         serve_line(u);
         break;
     case CALL_ENDED:
-        if (c->prev)
-            c->prev->next = c->next;
-        else
-            u->all->ended = c->next;
-        if (c->next)
-            c->next->prev = c->prev;
+        ended_remove(u->all, c);
         break;
     case CALL_IDLE:
         break;
@@ -431,11 +452,14 @@ void upstreams_free(struct upstreams *all)
 
             u->busy->call = NULL;
             drop(u->busy);
-            if (c)
-                end_later(c, c->sent ? CALL_LOST : CALL_NOT_SENT);
+            if (!c)
+                continue;
+            snprintf(c->err, sizeof(c->err), "%s: the node is stopping", u->to.text);
+            end_later(c, c->sent ? CALL_LOST : CALL_NOT_SENT);
         }
     }
-    on_tell(all->reactor->loop, &all->tell, 0);
+    while (all->first_ended)
+        on_tell(all->reactor->loop, &all->tell, 0);
     HASH_ITER(hh, all->table, u, next)
     {
         HASH_DEL(all->table, u);

@@ -31,6 +31,9 @@ struct endpoint {
 int endpoint_parse(struct endpoint *e, const char *text, uint16_t default_port,
                    char err[P2P_ERRLEN]);
 
+/* A numeric address without a port? */
+bool endpoint_is_bare(const char *text);
+
 struct upstream_limits {
     unsigned connections; /* to one endpoint; more calls wait in line */
     unsigned waiting;     /* calls in that line; more end as CALL_NOT_SENT */

@@ -208,7 +208,10 @@ static int take_line(struct http_response *r, const char *line, size_t n, char *
         return -1;
     }
     if (name_len == 6 && strncasecmp(line, "Status", 6) == 0) {
-        int status = n - (size_t)(value - line) >= 3 ? atoi(value) : 0;
+        int status = 0;
+
+        for (int i = 0; i < 3 && value + i < line + n && isdigit((unsigned char)value[i]); i++)
+            status = status * 10 + value[i] - '0';
 
         if (status < 200 || status > 599) {
             snprintf(err, P2P_ERRLEN, "its Status is not from 200 to 599");

@@ -37,6 +37,7 @@ struct program {
     ev_io ended, talking;
     ev_timer look, give_up, again;
     double look_after;
+    bool gave_up; /* it did not listen in time */
     uint64_t ready_ns;
     char line[LINE_MAX_BYTES];
     size_t line_len;
@@ -163,23 +164,41 @@ static void log_line(struct program *p)
     p->line_len = 0;
 }
 
-static void on_talking(struct ev_loop *loop, ev_io *w, int events)
+/* Logs what it said; returns as read() does. */
+static ssize_t take_output(struct program *p)
 {
-    struct program *p = w->data;
     char chunk[4096];
     ssize_t n = read(p->output, chunk, sizeof(chunk));
 
-    (void)events;
     for (ssize_t i = 0; i < n; i++) {
         if (chunk[i] != '\n')
             p->line[p->line_len++] = chunk[i];
         if (chunk[i] == '\n' || p->line_len == sizeof(p->line) - 1)
             log_line(p);
     }
+    return n;
+}
+
+static void on_talking(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct program *p = w->data;
+    ssize_t n = take_output(p);
+
+    (void)events;
     if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
         return;
     log_line(p);
     ev_io_stop(loop, w);
+}
+
+/* Its last words, when it has ended; what its children may still say is dropped. */
+static void take_last_words(struct program *p)
+{
+    enum { MOST_CHUNKS = 64 };
+
+    for (int i = 0; i < MOST_CHUNKS && take_output(p) > 0; i++)
+        ;
+    log_line(p);
 }
 
 /* ---- the program's life, on its home thread ---- */
@@ -254,8 +273,7 @@ static void on_ended(struct ev_loop *loop, ev_io *w, int events)
     ev_io_stop(loop, &p->ended);
     ev_timer_stop(loop, &p->look);
     ev_timer_stop(loop, &p->give_up);
-    while (ev_is_active(&p->talking) && ev_is_pending(&p->talking))
-        ev_invoke(loop, &p->talking, EV_READ);
+    take_last_words(p);
     spawn_reap(&p->child, how, sizeof(how));
     ev_io_stop(loop, &p->talking);
     close(p->output);
@@ -268,8 +286,12 @@ static void on_ended(struct ev_loop *loop, ev_io *w, int events)
         p->strikes = 0;
         pthread_mutex_unlock(&p->lock);
     }
-    snprintf(why, sizeof(why), "its program ended %s: %s",
-             was_ready ? "while it served" : "before it listened on PORT", how);
+    if (p->gave_up)
+        snprintf(why, sizeof(why),
+                 "its program did not listen on PORT within start_timeout and was killed");
+    else
+        snprintf(why, sizeof(why), "its program ended %s: %s",
+                 was_ready ? "while it served" : "before it listened on PORT", how);
     strike(p, why);
 }
 
@@ -313,6 +335,7 @@ static void on_give_up(struct ev_loop *loop, ev_timer *w, int events)
     (void)events;
     log_event(LOG_WARN, "function's program does not listen on PORT and is killed",
               LOG_STR("function", p->config->name));
+    p->gave_up = true;
     spawn_kill(&p->child, SIGKILL);
 }
 
@@ -400,6 +423,7 @@ static void begin(struct program *p)
     ev_io_init(&p->ended, on_ended, p->child.pidfd, EV_READ);
     ev_io_init(&p->talking, on_talking, p->output, EV_READ);
     p->look_after = FIRST_LOOK;
+    p->gave_up = false;
     ev_now_update(loop);
     ev_timer_init(&p->look, on_look, FIRST_LOOK, 0);
     ev_timer_init(&p->give_up, on_give_up, (double)p->config->start_timeout / 1e9, 0);
@@ -413,14 +437,16 @@ static void begin(struct program *p)
 static void on_wanted(struct task *t)
 {
     struct program *p = (struct program *)((char *)t - offsetof(struct program, wanted));
-    bool stopped;
+    enum program_state state;
 
     pthread_mutex_lock(&p->lock);
     p->start_posted = false;
-    stopped = p->state == STOPPED;
+    state = p->state;
     pthread_mutex_unlock(&p->lock);
-    if (stopped)
+    if (state == STOPPED)
         begin(p);
+    else if (state == CLOSING)
+        destroy(p);
 }
 
 /* ---- from outside ---- */
@@ -472,7 +498,8 @@ void program_close(struct program *p, void (*closed)(void *arg), void *arg)
     enter_state(p, CLOSING, "it is being closed");
     ev_timer_stop(loop, &p->again);
     if (p->child.pid == 0) {
-        destroy(p);
+        if (!p->start_posted) /* else that task is the last to look at it */
+            destroy(p);
         return;
     }
     ev_timer_stop(loop, &p->look);

@@ -17,7 +17,7 @@ static const struct p2p_param params[] = {
     P2P_PARAM_BOOL(struct local, loss, 0, "lose a job that finds no free slot, do not queue it"),
     P2P_PARAM_END};
 
-static const struct p2p_alias aliases[] = {{"NoScheduler", 1, 0}, {NULL, 0, 0}};
+static const struct p2p_alias aliases[] = {{"NoScheduler", 1, P2P_ALIAS_BARE}, {NULL, 0, 0}};
 
 static struct p2p_action decide(void *self, const struct p2p_request *rq)
 {

@@ -8,6 +8,8 @@
  */
 #include <p2pfaas/plugin.h>
 
+enum { MOST_TRIES = 8 };
+
 struct random {
     int64_t max_hops;
 };
@@ -22,10 +24,10 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     const struct random *r = self;
     uint64_t choice;
 
-    if ((int64_t)rq->hops >= r->max_hops)
+    if ((int64_t)rq->hops >= r->max_hops || rq->attempts >= MOST_TRIES)
         return p2p_local();
     /* A peer that refused makes room for another draw, itself not excluded: it
-     * may have room again, and the host ends a decision that goes on for ever. */
+     * may have room again. */
     choice = p2p_rand_below(rq->host, (uint64_t)rq->n_peers + 1);
     if (choice == rq->n_peers)
         return p2p_local();

@@ -7,6 +7,8 @@
  */
 #include <p2pfaas/plugin.h>
 
+enum { MOST_TRIES = 8 };
+
 struct round_robin {
     int64_t max_hops;
     bool loss;
@@ -29,8 +31,9 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     struct round_robin *r = self;
     uint32_t next = P2P_NONE;
 
-    /* After a refusal the next in turn is tried; nobody is asked twice. */
-    if ((int64_t)rq->hops >= r->max_hops || rq->attempts > rq->n_peers)
+    /* After a refusal the next in turn is tried. */
+    if ((int64_t)rq->hops >= r->max_hops || rq->attempts > rq->n_peers ||
+        rq->attempts >= MOST_TRIES)
         return here(r);
     for (uint32_t i = 0; i < rq->n_peers; i++) {
         uint32_t id = rq->peers[i].id;

@@ -106,10 +106,11 @@ struct p2p_param {
 /* Another name under which a scheduler can be selected, with the first
  * `n_params` parameters of its table given as an ordered list, all required:
  * the names and lists of the original P2PFaaS.  Frozen. */
+enum { P2P_ALIAS_BARE = 1u << 0 /* X-P2pfaas-Scheduler tells the name without the list */ };
 struct p2p_alias {
     const char *name; /* NULL ends the table */
     uint32_t n_params;
-    uint32_t reserved;
+    uint32_t flags;
 };
 
 /* ---- what a scheduler sees ---- */
@@ -253,7 +254,8 @@ struct p2p_scheduler {
     uint32_t max_probes;             /* slots behind rq->probe, at most 64 */
     uint32_t reserved;
     /* Required.  Must not block.  An event it does not know deserves
-     * p2p_local().  [loop] */
+     * p2p_local().  A job is decided after 32 calls at most; then the host's
+     * fallback ends it.  [loop] */
     struct p2p_action (*decide)(void *self, const struct p2p_request *rq);
     /* All optional from here on. */
     /* Exactly once per ARRIVAL, whatever happened to the job.  [loop] */

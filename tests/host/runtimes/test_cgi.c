@@ -161,7 +161,7 @@ static void header_names_are_made_harmless(void **state)
     char name[1000];
 
     (void)state;
-    headers_add(&request.headers, "a=b c;d", "1");
+    headers_add(&request.headers, "a+b.c!d", "1");
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     headers_add(&request.headers, name, "long");

@@ -295,7 +295,7 @@ static void program_that_never_listens_is_given_up(void **state)
     (void)state;
     function.start_timeout = 50000000;
     open_script("echo x >> \"$OUT\"; exec sleep 1000");
-    fails(ask(""), RUN_FAILED, 502, "before it listened on PORT");
+    fails(ask(""), RUN_FAILED, 502, "did not listen on PORT within start_timeout");
     assert_int_equal(noted_lines(), 3);
 }
 

@@ -1,0 +1,358 @@
+#include "tests/plugins/mock_host.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct mock *mock_of(const struct p2p_host *h)
+{
+    return h->ctx;
+}
+
+/* ---- services ---- */
+
+static void host_log(const struct p2p_host *h, uint32_t level, const char *msg)
+{
+    struct mock *m = mock_of(h);
+    size_t at = strlen(m->log);
+
+    snprintf(m->log + at, sizeof(m->log) - at, "%u %s\n", level, msg);
+}
+
+/* splitmix64 */
+static uint64_t host_rand(const struct p2p_host *h)
+{
+    uint64_t z = mock_of(h)->rng += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static uint64_t host_now(const struct p2p_host *h)
+{
+    return mock_of(h)->now_ns;
+}
+
+static void *host_alloc(const struct p2p_host *h, size_t size)
+{
+    struct mock *m = mock_of(h);
+
+    if (m->n_allocated == MOCK_METRICS)
+        return NULL;
+    return m->allocated[m->n_allocated++] = calloc(1, size);
+}
+
+static struct mock_metric *metric_of(struct mock *m, const char *name)
+{
+    unsigned i = 0;
+
+    while (i < m->n_metrics && strcmp(m->metric[i].name, name) != 0)
+        i++;
+    assert_true(i < MOCK_METRICS);
+    if (i == m->n_metrics)
+        snprintf(m->metric[m->n_metrics++].name, sizeof(m->metric[i].name), "%s", name);
+    return &m->metric[i];
+}
+
+static uint64_t *host_counter(const struct p2p_host *h, const char *name, const char *help)
+{
+    assert_non_null(help);
+    return &metric_of(mock_of(h), name)->counter;
+}
+
+static double *host_gauge(const struct p2p_host *h, const char *name, const char *help)
+{
+    assert_non_null(help);
+    return &metric_of(mock_of(h), name)->gauge;
+}
+
+static uint32_t host_peer_id(const struct p2p_host *h, const char *name)
+{
+    (void)h;
+    return strncmp(name, "peer", 4) == 0 ? (uint32_t)strtoul(name + 4, NULL, 10) : P2P_NONE;
+}
+
+static const char *host_peer_name(const struct p2p_host *h, uint32_t id)
+{
+    static char name[16];
+
+    (void)h;
+    snprintf(name, sizeof(name), "peer%u", id);
+    return name;
+}
+
+static bool host_act(const struct p2p_host *h, const float *state, uint64_t mask,
+                     struct p2p_choice *out)
+{
+    (void)h;
+    (void)state;
+    (void)mask;
+    (void)out;
+    return false;
+}
+
+static void host_reward(const struct p2p_host *h, uint64_t episode, float reward, const float *next)
+{
+    (void)h;
+    (void)episode;
+    (void)reward;
+    (void)next;
+}
+
+static const void *host_extension(const struct p2p_host *h, const char *id)
+{
+    (void)h;
+    (void)id;
+    return NULL;
+}
+
+/* ---- parameters ---- */
+
+static double read_value(const struct p2p_param *p, const char *text)
+{
+    char *unit;
+    double value;
+
+    if (p->type == P2P_BOOL)
+        return strcmp(text, "true") == 0;
+    for (unsigned i = 0; p->type == P2P_ENUM && p->choices[i]; i++)
+        if (strcmp(p->choices[i], text) == 0)
+            return i;
+    value = strtod(text, &unit);
+    if (strcmp(unit, "ms") == 0)
+        return value * 1e6;
+    if (strcmp(unit, "s") == 0)
+        return value * 1e9;
+    if (*unit)
+        fail_msg("%s: '%s' is not understood here", p->name, text);
+    return value;
+}
+
+static void store(const struct mock *m, const struct p2p_param *p, double value)
+{
+    char *at = (char *)m->self + p->offset;
+    int64_t integer = (int64_t)value;
+
+    if (p->type != P2P_BOOL && p->type != P2P_ENUM && (value < p->min || value > p->max))
+        fail_msg("%s: %g is outside its range", p->name, value);
+    if (p->type == P2P_NUM)
+        memcpy(at, &value, sizeof(value));
+    else if (p->type == P2P_BOOL)
+        *(bool *)(void *)at = value != 0;
+    else
+        memcpy(at, &integer, sizeof(integer));
+}
+
+static const struct p2p_param *find(const struct mock *m, const char *name)
+{
+    const struct p2p_param *p = m->ops->params;
+
+    while (p && p->name && strcmp(p->name, name) != 0)
+        p++;
+    if (!p || !p->name)
+        fail_msg("%s has no parameter '%s'", m->ops->name, name);
+    return p;
+}
+
+static void set_parameters(const struct mock *m, const char *settings)
+{
+    char copy[256], *rest = copy, *word;
+
+    for (const struct p2p_param *p = m->ops->params; p && p->name; p++) {
+        if (p->type == P2P_STRING)
+            memcpy((char *)m->self + p->offset, &p->def_string, sizeof(p->def_string));
+        else
+            store(m, p, p->def);
+    }
+    snprintf(copy, sizeof(copy), "%s", settings);
+    while ((word = strtok_r(rest, " ", &rest))) {
+        char *equals = strchr(word, '=');
+        const struct p2p_param *p;
+
+        assert_non_null(equals);
+        *equals = '\0';
+        p = find(m, word);
+        store(m, p, read_value(p, equals + 1));
+    }
+}
+
+/* ---- life ---- */
+
+static void *block(size_t size)
+{
+    void *p = calloc(1, size ? size : 1);
+
+    assert_non_null(p);
+    return p;
+}
+
+struct mock *mock_new(const struct p2p_module *module, const char *settings)
+{
+    struct mock *m = block(sizeof(*m));
+    char err[P2P_ERRLEN] = "";
+
+    m->ops = module->schedulers[0];
+    m->self = block(m->ops->instance_size);
+    m->rng = 20240229;
+    m->now_ns = 1000000000;
+    m->host = (struct p2p_host){.size = sizeof(m->host),
+                                .abi_major = P2P_ABI_MAJOR,
+                                .abi_minor = P2P_ABI_MINOR,
+                                .ctx = m,
+                                .instance = m->ops->name,
+                                .node_id = 0,
+                                .log = host_log,
+                                .rand = host_rand,
+                                .now = host_now,
+                                .alloc = host_alloc,
+                                .counter = host_counter,
+                                .gauge = host_gauge,
+                                .peer_id = host_peer_id,
+                                .peer_name = host_peer_name,
+                                .act = host_act,
+                                .reward = host_reward,
+                                .extension = host_extension};
+    m->node = (struct p2p_node){.size = sizeof(m->node), .slots = 4, .queue_limit = 100};
+    m->peers = block(0);
+    m->rq.state = block(m->ops->decision_size);
+    m->rq.probe = block(m->ops->max_probes * sizeof(struct p2p_probe));
+    set_parameters(m, settings);
+    if (m->ops->init && m->ops->init(m->self, &m->host, err))
+        fail_msg("%s: init failed: %s", m->ops->name, err);
+    mock_arrive(m);
+    return m;
+}
+
+void mock_free(struct mock *m)
+{
+    if (m->ops->fini)
+        m->ops->fini(m->self);
+    for (unsigned i = 0; i < m->n_allocated; i++)
+        free(m->allocated[i]);
+    free(m->rq.state);
+    free(m->rq.probe);
+    free(m->peers);
+    free(m->self);
+    free(m);
+}
+
+/* ---- the world ---- */
+
+void mock_peers(struct mock *m, uint32_t first, uint32_t n)
+{
+    free(m->peers);
+    m->peers = block(n * sizeof(struct p2p_peer));
+    for (uint32_t i = 0; i < n; i++)
+        m->peers[i] = (struct p2p_peer){.id = first + i, .flags = P2P_PEER_UP, .slots = 4};
+    m->rq.n_peers = n;
+}
+
+void mock_load(struct mock *m, uint32_t load, uint32_t queue)
+{
+    m->node.load = load;
+    m->node.queue = queue;
+}
+
+void mock_arrive(struct mock *m)
+{
+    m->rq = (struct p2p_request){.size = sizeof(m->rq),
+                                 .host = &m->host,
+                                 .id = m->rq.id + 1,
+                                 .arrival_ns = m->now_ns,
+                                 .from = P2P_NONE,
+                                 .node = &m->node,
+                                 .n_peers = m->rq.n_peers,
+                                 .probe = m->rq.probe,
+                                 .probe_cap = m->ops->max_probes,
+                                 .state = m->rq.state};
+    memset(m->rq.state, 0, m->ops->decision_size);
+}
+
+static bool is_up(const struct mock *m, uint32_t id)
+{
+    for (uint32_t i = 0; i < m->rq.n_peers; i++)
+        if (m->peers[i].id == id)
+            return true;
+    return false;
+}
+
+struct p2p_action mock_decide(struct mock *m, uint32_t event)
+{
+    struct p2p_action a;
+
+    m->rq.event = event;
+    m->rq.attempts += event == P2P_EV_REFUSED;
+    m->rq.now_ns = m->now_ns;
+    m->rq.peers = m->peers;
+    a = m->ops->decide(m->self, &m->rq);
+    if (a.kind == P2P_FORWARD)
+        assert_true(is_up(m, a.a));
+    if (a.kind == P2P_PROBE) {
+        m->rq.n_probe = a.a & 0xffffu;
+        assert_in_range(m->rq.n_probe, 1, m->rq.probe_cap);
+        assert_in_range(a.a >> 16, 0, m->rq.n_probe);
+        for (uint32_t i = 0; i < m->rq.n_probe; i++) {
+            struct p2p_probe *p = &m->rq.probe[i];
+
+            assert_true(is_up(m, p->peer));
+            *p = (struct p2p_probe){.peer = p->peer, .status = P2P_PROBE_PENDING};
+        }
+    }
+    return a;
+}
+
+struct p2p_action mock_job(struct mock *m, uint32_t hops)
+{
+    mock_arrive(m);
+    m->rq.hops = hops;
+    m->rq.flags = hops ? P2P_RQ_EXTERNAL : 0;
+    return mock_decide(m, P2P_EV_ARRIVAL);
+}
+
+void mock_answer(struct mock *m, uint32_t slot, uint32_t load, uint32_t queue)
+{
+    assert_true(slot < m->rq.n_probe);
+    m->rq.probe[slot].status = P2P_PROBE_OK;
+    m->rq.probe[slot].load = load;
+    m->rq.probe[slot].queue = queue;
+    m->rq.probe[slot].slots = 4;
+}
+
+void mock_no_answer(struct mock *m, uint32_t slot, uint32_t status)
+{
+    assert_true(slot < m->rq.n_probe);
+    m->rq.probe[slot].status = status;
+}
+
+/* ---- checks ---- */
+
+const struct p2p_alias *mock_alias(const struct mock *m, const char *name)
+{
+    for (const struct p2p_alias *a = m->ops->aliases; a && a->name; a++)
+        if (strcmp(a->name, name) == 0)
+            return a;
+    return NULL;
+}
+
+void mock_uniform(const unsigned *counts, unsigned n)
+{
+    double total = 0, chi = 0, mean = n - 1.0;
+
+    for (unsigned i = 0; i < n; i++)
+        total += counts[i];
+    for (unsigned i = 0; i < n; i++)
+        chi += (counts[i] - total / n) * (counts[i] - total / n) / (total / n);
+    if (chi > mean + 6 * sqrt(2 * mean))
+        fail_msg("chi-square is %.1f of %u outcomes", chi, n);
+}
+
+void mock_is(struct p2p_action got, struct p2p_action wanted)
+{
+    if (got.kind != wanted.kind || got.a != wanted.a || got.t != wanted.t)
+        fail_msg("action %u, %u, %llu instead of %u, %u, %llu", got.kind, got.a,
+                 (unsigned long long)got.t, wanted.kind, wanted.a, (unsigned long long)wanted.t);
+}
