@@ -111,8 +111,8 @@ void fixture_stop(void)
 
 const char *url_of(unsigned node, const char *path)
 {
-    static char kept[KEPT][512];
-    static unsigned next;
+    static _Thread_local char kept[KEPT][512];
+    static _Thread_local unsigned next;
     char *url = kept[next++ % KEPT];
 
     snprintf(url, sizeof(kept[0]), "http://%s%s", cluster.node[node].address, path);
@@ -167,8 +167,8 @@ void select_scheduler(unsigned node, const char *json)
 
 const char *header(const struct reply *r, const char *name)
 {
-    static char kept[KEPT][512];
-    static unsigned next;
+    static _Thread_local char kept[KEPT][512];
+    static _Thread_local unsigned next;
     char *value = kept[next++ % KEPT];
 
     if (!reply_header(r, name, value, sizeof(kept[0])))

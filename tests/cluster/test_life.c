@@ -242,6 +242,7 @@ static void *call_sleep(void *arg)
 
 static void test_a_stop_lets_open_jobs_end_and_refuses_new_ones(void **state)
 {
+    static const char *const ready = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
     struct reply first;
     pthread_t thread;
     int idle, status;
@@ -254,7 +255,7 @@ static void test_a_stop_lets_open_jobs_end_and_refuses_new_ones(void **state)
     wait_metric(0, "p2pfaas_slots_running", 1, 10);
     kill(cluster.node[0].pid, SIGTERM);
     wait_log(0, "stopping");
-    send(idle, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", 35, MSG_NOSIGNAL);
+    send(idle, ready, strlen(ready), MSG_NOSIGNAL);
     memset(answer, 0, sizeof(answer));
     if (recv(idle, answer, sizeof(answer) - 1, 0) > 0)
         assert_non_null(strstr(answer, " 503 "));
