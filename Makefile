@@ -128,7 +128,8 @@ format:
 
 ## hdr-check: every header compiles alone; the SDK also as C++11
 hdr-check:
-	$(Q)for h in $$(git ls-files '*.h'); do $(CC) $(ALL_CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; done
+	$(Q)for h in $$(git ls-files '*.h'); do \
+	    echo 'extern int alone;' | $(CC) $(ALL_CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -include $$h -x c - || exit 1; done
 	$(Q)$(CXX) -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ sdk/include/p2pfaas/plugin.h
 
 LIBDIR := $(DESTDIR)$(PREFIX)/lib

@@ -117,8 +117,8 @@ static void add_file(struct demo *d, const char *folder, const char *name)
     }
     snprintf(in->name, sizeof(in->name), "%s", name);
     gnutls_hash_fast(GNUTLS_DIG_SHA256, in->data, in->len, hash);
-    for (int i = 0; i < 32; i++)
-        snprintf(in->sha256 + 2 * i, 3, "%02x", hash[i]);
+    for (size_t i = 0; i < 32; i++)
+        snprintf(in->sha256 + (size_t)2 * i, 3, "%02x", hash[i]);
     d->n_files++;
 }
 

@@ -142,7 +142,7 @@ static struct file *file_at(struct catalog *c, const char *path)
         free(f);
         return NULL;
     }
-    memmove(&c->files[at + 1], &c->files[at], (c->n - at) * sizeof(c->files[0]));
+    memmove(&c->files[at + 1], &c->files[at], (c->n - at) * sizeof(struct file *));
     c->files[at] = f;
     c->n++;
     return f;

@@ -424,6 +424,7 @@ static int parse(struct reader *r, yaml_parser_t *parser)
         }
     }
     yaml_document_delete(&doc);
+    r->doc = NULL;
     return rc;
 }
 

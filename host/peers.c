@@ -86,7 +86,7 @@ static struct peer *find_listed(struct peers *p, const struct peer_config *c)
 
 static struct peer *add_peer(struct peers *p, const struct peer_config *c)
 {
-    struct peer **all = realloc(p->all, (p->n_all + 1) * sizeof(*all));
+    struct peer **all = realloc(p->all, (p->n_all + 1) * sizeof(struct peer *));
     struct p2p_peer *up;
     struct peer *peer;
 

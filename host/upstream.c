@@ -416,6 +416,7 @@ static void on_sweep(struct ev_loop *loop, ev_timer *w, int events)
                 drop(c);
         }
         if (u->n_connections == 0 && u->n_calls == 0) {
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track in uthash */
             HASH_DEL(all->table, u);
             free(u);
         }
@@ -462,7 +463,7 @@ void upstreams_free(struct upstreams *all)
         on_tell(all->reactor->loop, &all->tell, 0);
     HASH_ITER(hh, all->table, u, next)
     {
-        HASH_DEL(all->table, u);
+        HASH_DEL(all->table, u); /* NOLINT(clang-analyzer-unix.Malloc): it loses track in uthash */
         free(u);
     }
     ev_clear_pending(all->reactor->loop, &all->tell);

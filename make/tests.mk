@@ -33,8 +33,12 @@ $(TEST_SOS): $(B)/%.so: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,SO,$@)$(CC) $(ALL_CPPFLAGS) -std=c11 -g -fPIC -fvisibility=hidden -shared -o $@ $<
 
+.PHONY: tests
+## tests: build them, run none
+tests: $(ALL_TESTS) $(TEST_SOS)
+
 ## check-variant: the tests of this VARIANT only; ONLY=text runs those whose path has it
-check-variant: all $(ALL_TESTS) $(TEST_SOS)
+check-variant: all tests
 	$(Q)scripts/run-tests $(B) $(filter-out $(CLUSTER_TESTS),$(ALL_TESTS)) -- $(CLUSTER_TESTS)
 
 # The counts of the three runs add up.

@@ -82,6 +82,7 @@ int spawn_start(const struct spawn *s, struct child *child, char err[P2P_ERRLEN]
     volatile int error = 0;
     sigset_t all, before;
     int null = -1;
+    pid_t pid;
 
     *child = (struct child){0, -1};
     if (find_program(s->argv[0], path, sizeof(path)) || access(path, X_OK))
@@ -96,9 +97,10 @@ int spawn_start(const struct spawn *s, struct child *child, char err[P2P_ERRLEN]
         goto fail;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    child->pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
-    if (child->pid == 0)
-        become(s, path, null, &error);
+    pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+    if (pid == 0)
+        become(s, path, null, &error); /* NOLINT(clang-analyzer-unix.Vfork): calls only */
+    child->pid = pid;
     if (child->pid < 0)
         error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -21,7 +21,7 @@ static struct buf text;
 static int setup(void **state)
 {
     (void)state;
-    strcpy(path + strlen(path) - 6, "XXXXXX");
+    memset(path + strlen(path) - 6, 'X', 6);
     fd = mkstemp(path);
     buf_init(&text, 4 << 20);
     memset(&c, 0, sizeof(c));
@@ -42,7 +42,7 @@ static int teardown(void **state)
 static int load(const void *bytes, size_t n, const char *override)
 {
     config_release(&c);
-    strcpy(err, "no error was told");
+    snprintf(err, sizeof(err), "no error was told");
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(pwrite(fd, bytes, n, 0), n);
     return config_load(&c, path, &override, override ? 1 : 0, err);
