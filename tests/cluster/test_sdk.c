@@ -121,12 +121,30 @@ static void test_the_template_builds_as_cpp_and_with_its_makefile(void **state)
     expect(post_text(0, "/function/echo", "x"), 200, "x");
 }
 
+static void test_the_plugin_of_the_readme_builds_and_serves(void **state)
+{
+    static char json[] = "{\"name\":\"least_sent\",\"parameters\":{\"threshold\":0}}";
+    struct reply r;
+
+    (void)state;
+    run("cd %s && sed -n '/^```c$/,/^```$/{/^```/d;p}' %s/README.md > least_sent.c && "
+        "cc -Wall -Wextra -Werror -shared -fPIC -I%s/usr/include -o least_sent.so least_sent.c && "
+        "cp least_sent.so %s/usr/lib/p2pfaas/plugins/",
+        work, getenv("P2P_TEST_TREE"), prefix, prefix);
+    assert_true(wait_until(can_be_selected, json, 20));
+    r = post_text(0, "/function/echo", "x");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(header(&r, "X-P2pfaas-Externally-Executed"), "True");
+    reply_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_installed_node_serves_its_functions),
         cmocka_unit_test(test_the_template_builds_outside_the_tree_and_serves),
         cmocka_unit_test(test_the_template_builds_as_cpp_and_with_its_makefile),
+        cmocka_unit_test(test_the_plugin_of_the_readme_builds_and_serves),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
