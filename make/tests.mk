@@ -46,7 +46,7 @@ check-variant: all tests
 check:
 	$(Q)rm -rf build/results; mkdir -p build/results
 	$(Q)for v in $(or $(VARIANTS),release asan tsan); do \
-	    P2P_RESULTS=build/results/$$v $(MAKE) --no-print-directory VARIANT=$$v check-variant || true; done
+	    P2P_RESULTS=build/results/$$v $(MAKE) --no-print-directory -j$$(nproc) VARIANT=$$v check-variant || true; done
 	$(Q)scripts/sum-results build/results $(or $(VARIANTS),release asan tsan)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -57,8 +57,10 @@ build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard plugins/*/*.c)
 	$(call say,FUZZ,$@)clang $(FUZZ_FLAGS) -o $@ $< $(LIB_SRC) $(HOST_LIBS)
 ## fuzz: each fuzzer for FUZZ_SECONDS=20
 fuzz: $(FUZZERS:%=build/fuzz/%)
-	$(Q)for f in $(FUZZERS); do echo "$$f"; mkdir -p build/fuzz/corpus/$$f; \
-	    ASAN_OPTIONS=detect_leaks=1 build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=0 -verbosity=0 \
-	    build/fuzz/corpus/$$f $(wildcard tests/fuzz/corpus) || exit 1; done
+	$(Q)for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f; \
+	    ASAN_OPTIONS=detect_leaks=1 build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=build/fuzz/$$f- \
+	    build/fuzz/corpus/$$f $$(ls -d tests/fuzz/corpus/$$f 2>/dev/null) >build/fuzz/$$f.log 2>&1 || \
+	    { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
+	    sed -n "s/^Done \(.*\)/  $$f: \1, nothing found/p" build/fuzz/$$f.log; done
 
 -include $(patsubst %.c,$(B)/%.d,$(wildcard tests/*/*.c tests/host/*/*.c)) $(LINKED_PLUGINS:.o=.d)
