@@ -153,6 +153,7 @@ static int set_identity(struct node *n, const struct config *c, char err[P2P_ERR
     n->view.size = sizeof(n->view);
     n->view.id = P2P_NONE;
     n->memory_limit = c->limits.memory;
+    n->pin = c->node.pin;
     n->max_hops = (uint32_t)c->scheduler.max_hops;
     return 0;
 }

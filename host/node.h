@@ -34,6 +34,7 @@ struct node {
     _Atomic uint32_t max_hops;
     _Atomic int64_t memory_held; /* bytes of request bodies */
     int64_t memory_limit;
+    bool pin; /* threads to cores */
     _Atomic unsigned reloads, reload_failures;
 
     struct shard *shards;

@@ -21,7 +21,7 @@ static void pin_to_core(const struct node *n, unsigned index)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     cpu_set_t set;
 
-    if (!n->config->config.node.pin || cores < 1)
+    if (!n->pin || cores < 1)
         return;
     CPU_ZERO(&set);
     CPU_SET(index % (unsigned)cores, &set);

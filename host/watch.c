@@ -12,10 +12,12 @@
 static void on_change(void *ctx, const char *file, const char *error)
 {
     (void)ctx;
-    if (error)
-        log_event(LOG_WARN, "plugin refused", LOG_STR("file", file), LOG_STR("why", error));
+    if (!error)
+        log_event(LOG_INFO, "plugin ready", LOG_STR("file", file));
+    else if (strcmp(error, "removed") == 0)
+        log_event(LOG_INFO, "plugin removed", LOG_STR("file", file));
     else
-        log_event(LOG_INFO, "plugin folder changed", LOG_STR("file", file));
+        log_event(LOG_WARN, "plugin refused", LOG_STR("file", file), LOG_STR("why", error));
 }
 
 void node_scan_plugins(struct node *n)
@@ -52,6 +54,7 @@ void node_watch_plugins(struct node *n)
     ev_io_init(&n->folder_changed, on_readable, n->inotify, EV_READ);
     n->folder_changed.data = n;
     ev_io_start(n->shards[0].reactor.loop, &n->folder_changed);
+    node_scan_plugins(n); /* what came since the first reading */
     return;
 fail:
     log_event(LOG_WARN, "plugin folder not watched; SIGHUP reads it", LOG_STR("folder", folder),

@@ -90,21 +90,27 @@ void wait_log(unsigned node, const char *text)
         fail_msg("n%u never logged \"%s\"", node + 1, text);
 }
 
+bool stop_node(unsigned i)
+{
+    int status = cluster_stop(&cluster, i, SIGTERM, 60);
+    char *log;
+
+    if (status == 0)
+        return true;
+    log = cluster_log(&cluster, i);
+    fprintf(stderr, "node n%u ended with status %#x; its log:\n%s\n", i + 1, (unsigned)status,
+            log ? log : "");
+    free(log);
+    return false;
+}
+
 void fixture_stop(void)
 {
-    for (unsigned i = 0; i < cluster.n; i++) {
-        int status = cluster_stop(&cluster, i, SIGTERM, 60);
-        char *log;
-
-        if (status == 0)
-            continue;
-        log = cluster_log(&cluster, i);
-        fprintf(stderr, "node n%u ended with status %d; its log:\n%s\n", i + 1, status,
-                log ? log : "");
-        free(log);
-        cluster_free(&cluster);
-        exit(1);
-    }
+    for (unsigned i = 0; i < cluster.n; i++)
+        if (!stop_node(i)) {
+            cluster_free(&cluster);
+            exit(1);
+        }
     cluster_free(&cluster);
     curl_global_cleanup();
 }
@@ -306,6 +312,11 @@ struct load *load_start(unsigned node, unsigned threads, const char *path, const
     for (unsigned i = 0; i < threads; i++)
         assert_int_equal(pthread_create(&l->thread[i], NULL, run_load, l), 0);
     return l;
+}
+
+unsigned load_right(const struct load *l)
+{
+    return l->right;
 }
 
 unsigned load_stop(struct load *l, unsigned *wrong, char why[256])

@@ -28,6 +28,8 @@ void fixture_stop(void);
 
 /* Starts one node; fails the test when it does not serve. */
 void start_node(unsigned node, const char *const *more);
+/* Sends SIGTERM; true when it ended by itself with status 0, else its log is shown. */
+bool stop_node(unsigned node);
 /* What a node wrote so far; the second waits for it. */
 bool log_has(unsigned node, const char *text);
 void wait_log(unsigned node, const char *text);
@@ -68,6 +70,8 @@ void build_plugin(const char *folder, const char *name, const char *source);
 struct load;
 struct load *load_start(unsigned node, unsigned threads, const char *path, const char *body,
                         bool (*is_right)(const struct reply *r));
+/* Right answers so far. */
+unsigned load_right(const struct load *l);
 /* Returns how many were right; *wrong tells the rest and *why the first of them. */
 unsigned load_stop(struct load *l, unsigned *wrong, char why[256]);
 

@@ -245,7 +245,7 @@ static void test_a_stop_lets_open_jobs_end_and_refuses_new_ones(void **state)
     static const char *const ready = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
     struct reply first;
     pthread_t thread;
-    int idle, status;
+    int idle;
     char answer[512] = "";
 
     (void)state;
@@ -263,8 +263,7 @@ static void test_a_stop_lets_open_jobs_end_and_refuses_new_ones(void **state)
     assert_int_equal(first.status, 200);
     reply_free(&first);
     close(idle);
-    status = cluster_stop(&cluster, 0, 0, 20);
-    assert_int_equal(status, 0);
+    assert_true(stop_node(0));
     start_node(0, NULL);
 }
 
@@ -274,11 +273,11 @@ static void test_a_stop_does_not_wait_for_ever(void **state)
     int fd;
 
     (void)state;
-    assert_int_equal(cluster_stop(&cluster, 0, SIGTERM, 20), 0);
+    assert_true(stop_node(0));
     start_node(0, more);
     fd = send_raw("GET /function/bad?do=hang HTTP/1.1\r\nHost: x\r\n\r\n");
     wait_metric(0, "p2pfaas_slots_running", 1, 10);
-    assert_int_equal(cluster_stop(&cluster, 0, SIGTERM, 20), 0);
+    assert_true(stop_node(0));
     close(fd);
     start_node(0, NULL);
 }
