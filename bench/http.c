@@ -9,27 +9,33 @@
 
 struct sink {
     char **text;
-    size_t *len;
+    size_t *len, cap;
 };
 
 static size_t collect(char *data, size_t size, size_t count, void *arg)
 {
     struct sink *s = arg;
-    char *grown = realloc(*s->text, *s->len + size * count + 1);
+    size_t n = size * count;
 
-    if (!grown)
-        return 0;
-    memcpy(grown + *s->len, data, size * count);
-    *s->text = grown;
-    *s->len += size * count;
-    grown[*s->len] = '\0';
-    return size * count;
+    if (*s->len + n + 1 > s->cap) {
+        size_t cap = 2 * (*s->len + n + 1);
+        char *grown = realloc(*s->text, cap);
+
+        if (!grown)
+            return 0;
+        *s->text = grown;
+        s->cap = cap;
+    }
+    memcpy(*s->text + *s->len, data, n);
+    *s->len += n;
+    (*s->text)[*s->len] = '\0';
+    return n;
 }
 
 void http_call(const struct request *rq, struct reply *out)
 {
     size_t headers_len = 0;
-    struct sink body = {&out->body, &out->len}, headers = {&out->headers, &headers_len};
+    struct sink body = {&out->body, &out->len, 0}, headers = {&out->headers, &headers_len, 0};
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     CURL *easy = curl_easy_init();
 

@@ -47,7 +47,7 @@ static enum misbehaviour judge(const struct decision *d, struct p2p_action a)
     case P2P_LOCAL:
         return a.a & ~(uint32_t)P2P_NO_WAIT ? MISBEHAVED_ACTION : MISBEHAVED_KINDS;
     case P2P_FORWARD:
-        return e->world->peer_up(e->ctx, a.a) ? MISBEHAVED_KINDS : MISBEHAVED_PEER;
+        return e->world->peer_name(e->ctx, a.a) ? MISBEHAVED_KINDS : MISBEHAVED_PEER;
     case P2P_REJECT:
         return a.a == 0 || (a.a >= 400 && a.a <= 599) ? MISBEHAVED_KINDS : MISBEHAVED_ACTION;
     case P2P_PROBE:
@@ -59,6 +59,12 @@ static enum misbehaviour judge(const struct decision *d, struct p2p_action a)
     default:
         return MISBEHAVED_ACTION;
     }
+}
+
+/* A peer that went down since the plugin saw it cannot take the job. */
+static bool has_left(const struct decision *d, struct p2p_action a)
+{
+    return a.kind == P2P_FORWARD && !d->engine->world->peer_up(d->engine->ctx, a.a);
 }
 
 static struct p2p_action fall_back(struct engine *e)
@@ -107,6 +113,11 @@ static struct p2p_action ask(struct decision *d, uint32_t event)
             d->rq.event = event;
             a = i->ops.decide(i->self, &d->rq);
             wrong = judge(d, a);
+        }
+        if (wrong == MISBEHAVED_KINDS && has_left(d, a)) {
+            d->rq.attempts++;
+            event = P2P_EV_REFUSED;
+            continue;
         }
         if (wrong != MISBEHAVED_KINDS) {
             e->stats.misbehaved[wrong]++;

@@ -9,7 +9,7 @@
 const char *misbehaviour_name(enum misbehaviour m)
 {
     static const char *const names[MISBEHAVED_KINDS] = {[MISBEHAVED_ACTION] = "illegal_action",
-                                                        [MISBEHAVED_PEER] = "gone_peer",
+                                                        [MISBEHAVED_PEER] = "unknown_peer",
                                                         [MISBEHAVED_PROBES] = "bad_probes",
                                                         [MISBEHAVED_STEPS] = "too_many_steps",
                                                         [MISBEHAVED_DEADLINE] =

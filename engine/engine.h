@@ -27,13 +27,13 @@ enum engine_fallback { ENGINE_FALLBACK_LOCAL, ENGINE_FALLBACK_REJECT };
 /* How a plugin broke the rules; counted a kind. */
 enum misbehaviour {
     MISBEHAVED_ACTION,   /* no such action, or not allowed for this event */
-    MISBEHAVED_PEER,     /* unknown, gone, or itself */
+    MISBEHAVED_PEER,     /* one that never was, or itself */
     MISBEHAVED_PROBES,   /* none, or more than it declared */
     MISBEHAVED_STEPS,    /* no end after ENGINE_MAX_STEPS */
     MISBEHAVED_DEADLINE, /* WAIT past the job's deadline */
     MISBEHAVED_KINDS
 };
-const char *misbehaviour_name(enum misbehaviour m); /* "illegal_action", "gone_peer", … */
+const char *misbehaviour_name(enum misbehaviour m); /* "illegal_action", "unknown_peer", … */
 
 struct engine_settings {
     enum engine_fallback fallback;

@@ -27,6 +27,8 @@ static const char *const starts[] = {"on_first_use", "ahead", NULL};
 static const struct p2p_param node_keys[] = {
     STRING(struct node_config, id, "", "name in the cluster; empty: its address and port"),
     STRING(struct node_config, listen, "127.0.0.1", "numeric address to listen on"),
+    STRING(struct node_config, advertise, "",
+           "numeric address that peers know this node by; empty: as listen"),
     INT(struct node_config, port, 18080, 1, 65535, "TCP port to listen on"),
     INT(struct node_config, threads, 0, 0, 256, "threads that serve; 0: one a core"),
     BOOL(struct node_config, pin, true, "keep each thread on its core"),
@@ -92,8 +94,10 @@ static const struct p2p_param function_keys[] = {
     STRING(struct function_config, content_type, "application/octet-stream", "fork: of its answer"),
     BOOL(struct function_config, cgi_headers, false,
          "fork: its answer begins with header lines and an empty line, as in CGI"),
-    DURATION(struct function_config, timeout, 30 * SECOND, 1e6, 24 * HOUR,
-             "time for one run; then it is killed and the answer is 504"),
+    DURATION(
+        struct function_config, timeout, 30 * SECOND, 1e6, 24 * HOUR,
+        "time for one run; then the answer is 504 and the program is killed (http: after three "
+        "in a row)"),
     DURATION(struct function_config, deadline, 60 * SECOND, 1e6, 24 * HOUR,
              "time from a job's arrival to its answer, waiting and forwarding included"),
     SIZE(struct function_config, output, 0, 0, 1 << 30, "an answer's body; 0: as limits.body"),
@@ -312,6 +316,23 @@ static int finish_peers(struct config *c, const struct endpoint *self, char err[
     return 0;
 }
 
+static int check_address(const struct config *c, const char *key, const char *text,
+                         char err[P2P_ERRLEN])
+{
+    if (endpoint_is_bare(text))
+        return 0;
+    snprintf(err, P2P_ERRLEN,
+             "%s: node.%s: '%.64s' is not a numeric address without a port; allowed: as in "
+             "127.0.0.1, 0.0.0.0, ::1",
+             c->file ? c->file : "defaults", key, text);
+    return -1;
+}
+
+static bool is_wildcard(const char *address)
+{
+    return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
 /* What can only be said when all of it is read. */
 static int finish(struct config *c, char err[P2P_ERRLEN])
 {
@@ -325,14 +346,19 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
     }
     free((char *)(uintptr_t)c->plugins.folder);
     c->plugins.folder = folder;
-    if (!endpoint_is_bare(c->node.listen) ||
-        endpoint_parse(&self, c->node.listen, (uint16_t)c->node.port, err)) {
+    if (check_address(c, "listen", c->node.listen, err) ||
+        (c->node.advertise[0] && check_address(c, "advertise", c->node.advertise, err)))
+        return -1;
+    if (c->n_peers && !c->node.advertise[0] && is_wildcard(c->node.listen)) {
         snprintf(err, P2P_ERRLEN,
-                 "%s: node.listen: '%.64s' is not a numeric address without a port; allowed: as in "
-                 "127.0.0.1, 0.0.0.0, ::1",
+                 "%s: node.listen is %s and there are peers: node.advertise must be the address "
+                 "that they use for this node",
                  c->file ? c->file : "defaults", c->node.listen);
         return -1;
     }
+    if (endpoint_parse(&self, c->node.advertise[0] ? c->node.advertise : c->node.listen,
+                       (uint16_t)c->node.port, err))
+        return -1;
     if (finish_peers(c, &self, err))
         return -1;
     if (!c->node.id[0]) {

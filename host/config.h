@@ -23,14 +23,15 @@ enum {
 };
 
 struct node_config {
-    const char *id;      /* "" in the file: becomes listen:port */
-    const char *listen;  /* numeric address; default 127.0.0.1 */
-    int64_t port;        /* 18080 */
-    int64_t threads;     /* 0 = one a core */
-    bool pin;            /* threads to cores */
-    int64_t slots;       /* functions running at once, 4 */
-    int64_t queue;       /* jobs waiting, 4 */
-    const char *run_dir; /* "" = a fresh folder under $XDG_RUNTIME_DIR or /tmp */
+    const char *id;        /* "" in the file: becomes listen:port */
+    const char *listen;    /* numeric address; default 127.0.0.1 */
+    const char *advertise; /* numeric address that peers use; "" = listen */
+    int64_t port;          /* 18080 */
+    int64_t threads;       /* 0 = one a core */
+    bool pin;              /* threads to cores */
+    int64_t slots;         /* functions running at once, 4 */
+    int64_t queue;         /* jobs waiting, 4 */
+    const char *run_dir;   /* "" = a fresh folder under $XDG_RUNTIME_DIR or /tmp */
     int64_t stop_timeout;
 };
 

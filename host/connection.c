@@ -10,17 +10,9 @@
 
 #include "host/upstream_private.h"
 
-enum { HEAD_MAX = 1 << 20, NAME_MAX_BYTES = 1024, VALUE_MAX_BYTES = 64 << 10 };
+enum { HEAD_MAX = 1 << 20, HEAD_KEEP = 4 << 10, NAME_MAX_BYTES = 1024, VALUE_MAX_BYTES = 64 << 10 };
 
 /* ---- the request's head ---- */
-
-static bool is_target(const char *text, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
-            return false;
-    return true;
-}
 
 static int put_headers(struct buf *head, const struct headers *h, bool *has_host)
 {
@@ -59,8 +51,8 @@ int connection_write_head(struct buf *head, const struct call *call, const char 
     size_t body = call->body ? call->body->len : 0;
     bool has_host = false;
 
-    if (call->path[0] != '/' || !is_target(call->path, strlen(call->path)) ||
-        !is_target(call->path_tail ? call->path_tail : "", call->path_tail_len)) {
+    if (call->path[0] != '/' || !http_is_target(call->path, strlen(call->path)) ||
+        !http_is_target(call->path_tail ? call->path_tail : "", call->path_tail_len)) {
         snprintf(err, P2P_ERRLEN,
                  "%s: the request target cannot be sent: it begins without a "
                  "slash, or has blanks or control characters",
@@ -241,7 +233,7 @@ static void finish(struct connection *c)
         c->reused = true;
         c->state = CONNECTION_IDLE;
         c->idle_since_ns = call->answered_ns;
-        buf_trim(&c->head, 64 << 10);
+        buf_trim(&c->head, HEAD_KEEP);
         connection_events.usable(c);
     } else {
         connection_events.over(c, NULL, CALL_ANSWERED, "");

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/utf8.h"
+
 static void set_type(struct exchange *x, const char *type)
 {
-    headers_add(&x->response.headers, "Content-Type", type);
+    if (!headers_get(&x->response.headers, "Content-Type"))
+        headers_add(&x->response.headers, "Content-Type", type);
 }
 
 void exchange_header(struct exchange *x, const char *name, const char *format, ...)
@@ -47,13 +50,14 @@ void exchange_json(struct exchange *x, int status, struct cJSON *json)
 void exchange_error(struct exchange *x, int status, int code, const char *format, ...)
 {
     struct cJSON *json = cJSON_CreateObject();
-    char message[1024];
+    char message[1024], clean[1024];
     va_list args;
 
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     cJSON_AddNumberToObject(json, "code", code);
-    cJSON_AddStringToObject(json, "message", message);
+    utf8_clean(clean, sizeof(clean), message);
+    cJSON_AddStringToObject(json, "message", clean);
     exchange_json(x, status, json);
 }

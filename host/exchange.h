@@ -36,6 +36,7 @@ struct exchange {
     struct http_response response;
     uint64_t drained; /* bytes of a body that is refused */
     size_t held;      /* bytes counted against limits.memory */
+    size_t head;      /* bytes of its head in the connection's memory */
     unsigned looks;   /* of the daemon, while the job is at work */
     bool suspended;
     bool close; /* the connection, after the answer */

@@ -44,9 +44,10 @@ static void on_unknown_fate(struct job *j, int status, const char *why)
         return;
     }
     job_fail(j, P2P_OUT_FAILED, status, CODE_NOT_FORWARDED,
-             "Job cannot be forwarded to neighbor %s; it may have run there, and function '%s' is "
-             "not idempotent",
-             why, j->function->config->name);
+             "Job cannot be forwarded to neighbor %s: %s; it may have run there, and function '%s' "
+             "is not idempotent",
+             peers_get(&j->x.shard->node->peers, j->forwarded_to)->name, why,
+             j->function->config->name);
 }
 
 static void on_answer(struct job *j, uint32_t peer)
@@ -61,7 +62,7 @@ static void on_answer(struct job *j, uint32_t peer)
         choose_again(j);
         return;
     case WIRE_FOREIGN:
-        on_unknown_fate(j, 502, "an answer without X-P2pfaas-Outcome came from it");
+        on_unknown_fate(j, 502, "its answer has no X-P2pfaas-Outcome");
         return;
     case WIRE_FAILED:
         job_finish(j, P2P_OUT_FAILED, RAN_ON_PEER);
@@ -85,16 +86,19 @@ static void on_forwarded(struct call *c, enum call_result result)
         on_answer(j, peer);
         return;
     case CALL_NOT_SENT:
-        evidence(n, peer, PEER_UNREACHABLE, c->err);
+        if (c->unreachable)
+            evidence(n, peer, PEER_UNREACHABLE, c->err);
         choose_again(j);
         return;
     case CALL_LOST:
-    case CALL_BAD:
         evidence(n, peer, PEER_LOST, c->err);
         on_unknown_fate(j, 502, c->err);
         return;
+    /* An answer that cannot be used, or a job that takes long, is not the peer's end. */
+    case CALL_BAD:
+        on_unknown_fate(j, 502, c->err);
+        return;
     case CALL_TIMEOUT:
-        evidence(n, peer, PEER_LOST, c->err);
         on_unknown_fate(j, 504, c->err);
         return;
     }
@@ -216,7 +220,10 @@ static void on_probed(struct call *c, enum call_result result)
         status = P2P_PROBE_TIMEOUT;
         evidence(n, p->peer, PEER_LOST, c->err);
     } else {
-        evidence(n, p->peer, result == CALL_NOT_SENT ? PEER_UNREACHABLE : PEER_LOST, c->err);
+        if (result != CALL_NOT_SENT)
+            evidence(n, p->peer, PEER_LOST, c->err);
+        else if (c->unreachable)
+            evidence(n, p->peer, PEER_UNREACHABLE, c->err);
     }
     metrics_count(&p->shard->metrics, counters[status]);
     if (j)

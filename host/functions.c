@@ -22,10 +22,12 @@ static void on_closed(void *arg)
     struct function *f = arg;
     void (*closed)(void *) = f->closed;
     void *ctx = f->closed_ctx;
+    bool counted = f->counted;
 
     shared_config_unref(f->owner);
     free(f);
-    closed(ctx);
+    if (counted)
+        closed(ctx);
 }
 
 static void close_program(struct task *t)
@@ -165,7 +167,8 @@ struct function_table *function_table_new(struct shared_config *c, struct functi
             entry->function->closed_ctx = closed_ctx;
         }
         t->n++;
-        entry->function->id = intern(names, fc->name);
+        if (!entry->function->id)
+            entry->function->id = intern(names, fc->name);
         if (!entry->function->id) {
             snprintf(err, P2P_ERRLEN, "functions.%s: more than %d names since the node started",
                      fc->name, CONFIG_MAX_FUNCTIONS - 1);

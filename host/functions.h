@@ -32,7 +32,7 @@ struct function {
     struct task closing;
     void (*closed)(void *ctx); /* when the program has gone */
     void *closed_ctx;
-    bool counted; /* the owner's mark */
+    bool counted; /* the owner's mark: closed() is called only with it */
 };
 
 struct function *function_ref(struct function *f);

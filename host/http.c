@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HTTP_KEEP = 64 << 10, HTTP_TARGET_MAX = 64 << 10 };
+enum { HTTP_KEEP = 4 << 10, HTTP_TARGET_MAX = 64 << 10 };
 
 void headers_init(struct headers *h, size_t limit)
 {
@@ -188,6 +188,14 @@ void http_response_release(struct http_response *r)
 {
     headers_release(&r->headers);
     buf_release(&r->body);
+}
+
+bool http_is_target(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
+            return false;
+    return true;
 }
 
 const char *http_method(const char *name)

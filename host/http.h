@@ -60,6 +60,9 @@ void http_response_init(struct http_response *r, const struct http_limits *limit
 void http_response_clear(struct http_response *r);
 void http_response_release(struct http_response *r);
 
+/* May it stand in a request line: no blanks, no control characters? */
+bool http_is_target(const char *text, size_t len);
+
 /* The static text of a method this node passes on, or NULL. */
 const char *http_method(const char *name);
 

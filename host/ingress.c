@@ -19,7 +19,11 @@ enum {
     /* Runs of the daemon that see a job still at work before its connection is
      * suspended: to suspend and resume costs three system calls, to look again none. */
     LOOKS = 8,
-    DRAIN_FACTOR = 4 /* a refused body is read up to this many times the limit */
+    DRAIN_MOST = 1 << 30,       /* bytes of a refused body that are read */
+    POOL_EXTRA = 4096,          /* beyond limits.headers: the answer's header lines too */
+    POOL_MARGIN = 1024,         /* status line, Date, what the daemon adds */
+    POOL_A_HEADER = 64,         /* the daemon's own record of one */
+    OWN_ANSWER_MOST = 64 << 20, /* metrics, plugins: not held to limits.body */
 };
 static const double SWEEP_SECONDS = 0.1;
 
@@ -65,6 +69,24 @@ static void enter_state(struct exchange *x, enum exchange_state state)
 
 /* ---- answers ---- */
 
+/* The request's and the answer's header lines share the connection's memory. */
+static bool headers_fit(const struct exchange *x)
+{
+    const struct headers *h = &x->response.headers;
+
+    return x->head + h->text.len + (size_t)h->count * 4 + POOL_MARGIN <=
+           x->shard->limits.headers + POOL_EXTRA;
+}
+
+static void refuse_headers(struct exchange *x)
+{
+    headers_clear(&x->response.headers);
+    exchange_error(x, MHD_HTTP_BAD_GATEWAY, MHD_HTTP_BAD_GATEWAY,
+                   "the header lines of the request and of the answer are together larger than "
+                   "limits.headers, %zu bytes",
+                   x->shard->limits.headers);
+}
+
 static enum MHD_Result send_answer(struct exchange *x)
 {
     struct http_response *r = &x->response;
@@ -73,6 +95,11 @@ static enum MHD_Result send_answer(struct exchange *x)
     enum MHD_Result sent;
     size_t at = 0;
 
+    /* A peer whose call never became a job may go elsewhere with it. */
+    if (x->route && x->route->kind == ROUTE_PEER && ((struct job *)x)->stage == JOB_IDLE)
+        wire_refuse(x);
+    if (((struct job *)x)->stage == JOB_DONE && !headers_fit(x))
+        refuse_headers(x);
     answer = MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_PERSISTENT);
     if (!answer)
         return MHD_NO;
@@ -129,6 +156,7 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
     struct headers *to = &x->request.headers;
 
     (void)kind;
+    x->head += name_len + value_len + POOL_A_HEADER;
     if (header_is_hop_by_hop(name, name_len))
         return MHD_YES;
     if (wire_is_internal(name, name_len)) {
@@ -136,12 +164,14 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
             return MHD_YES;
         to = &((struct job *)x)->peer_headers;
     }
-    if (headers_addn(to, name, name_len, value ? value : "", value_len))
+    if (headers_addn(to, name, name_len, value ? value : "", value_len)) {
         exchange_error(x, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                        MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                        "the header field '%.64s' cannot be passed on: more than %zu bytes of "
                        "headers, or control characters",
                        name, to->text.limit);
+        return MHD_NO; /* no more of them */
+    }
     return MHD_YES;
 }
 
@@ -176,7 +206,15 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     enter_state(x, EXCHANGE_BODY);
     x->close = x->shard->node->stopping;
     x->route = route_find(x->uri.data, path_len);
-    if (!x->route) {
+    x->head = x->uri.len + POOL_A_HEADER;
+    if (x->head > x->shard->limits.headers) {
+        exchange_error(x, MHD_HTTP_URI_TOO_LONG, MHD_HTTP_URI_TOO_LONG,
+                       "the request target is larger than limits.headers, %zu bytes",
+                       x->shard->limits.headers);
+    } else if (!http_is_target(x->uri.data, x->uri.len)) {
+        exchange_error(x, MHD_HTTP_BAD_REQUEST, MHD_HTTP_BAD_REQUEST,
+                       "the request target has control characters");
+    } else if (!x->route) {
         exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND,
                        "no such path: %.200s; GET / lists what there is", x->uri.data);
     } else if (!(x->route->methods & route_method(method))) {
@@ -237,7 +275,7 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
     }
     if (refused(x)) {
         x->drained += size;
-        if (x->drained > x->request.body.limit * DRAIN_FACTOR)
+        if (x->drained > DRAIN_MOST)
             return MHD_NO;
     }
     return MHD_YES;
@@ -245,8 +283,10 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
 
 static enum MHD_Result complete(struct exchange *x)
 {
-    if (!refused(x) && x->route->kind == ROUTE_ANSWER)
+    if (!refused(x) && x->route->kind == ROUTE_ANSWER) {
+        x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
+    }
     if (refused(x))
         return send_answer(x);
     enter_state(x, EXCHANGE_WORKING);
@@ -457,7 +497,7 @@ int ingress_start(struct shard *s, int fd, char err[P2P_ERRLEN])
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request, s,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)c->limits.headers,
+        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)c->limits.headers + POOL_EXTRA,
         MHD_OPTION_CONNECTION_LIMIT, connections ? connections : 1, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(c->limits.idle_timeout / 1000000000), MHD_OPTION_END);
     if (!s->daemon) {

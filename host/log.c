@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/utf8.h"
+
 enum { LINE = 4096, ID = 64 };
 
 static _Atomic int least = LOG_INFO, format = LOG_FORMAT_TEXT, to = STDERR_FILENO;
@@ -131,39 +133,11 @@ static void write_text(struct line *l, enum log_level level, const char *event,
         memcpy(l->text + l->len, "…", 3), l->len += 3;
 }
 
-/* The length of the UTF-8 character there, 0 when it is none. */
-static size_t utf8_length(const char *text)
-{
-    unsigned char c = (unsigned char)text[0];
-    size_t n = c < 0x80                 ? 1
-               : c >= 0xc2 && c <= 0xdf ? 2
-               : c >= 0xe0 && c <= 0xef ? 3
-               : c >= 0xf0 && c <= 0xf4 ? 4
-                                        : 0;
-
-    for (size_t i = 1; i < n; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
-/* A program may say anything; JSON is UTF-8. */
 static void add_text(cJSON *json, const char *key, const char *text)
 {
     char clean[LINE];
-    size_t at = 0;
 
-    while (*text && at < sizeof(clean) - 5) {
-        size_t n = utf8_length(text);
-
-        if (n)
-            memcpy(clean + at, text, n);
-        else
-            clean[at] = '?';
-        at += n ? n : 1;
-        text += n ? n : 1;
-    }
-    clean[at] = '\0';
+    utf8_clean(clean, sizeof(clean), text);
     cJSON_AddStringToObject(json, key, clean);
 }
 

@@ -1,10 +1,9 @@
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "host/node.h"
+#include "host/process.h"
 #include "host/version.h"
 
 enum { MAX_OVERRIDES = 256 };
@@ -37,7 +36,7 @@ static void print_help(void)
         "\n"
         "  -c, --config FILE   read FILE; ./plugins.yaml if it is there\n"
         "  -s, --set KEY=VALUE change one setting, as in --set node.port=18081; may be repeated\n"
-        "      --check         read the configuration, say whether it is right, and end\n"
+        "      --check         say whether a node would start with this configuration, and end\n"
         "  -v, --version       print the version\n"
         "  -h, --help          print this\n"
         "\n"
@@ -62,8 +61,8 @@ static int read_options(struct options *o, int argc, char **argv)
             o->file = optarg;
             break;
         case 's':
-            if (o->n_overrides == MAX_OVERRIDES) {
-                fprintf(stderr, "p2pfaas: more than %d --set; write a file\n", MAX_OVERRIDES);
+            if (o->n_overrides == MAX_OVERRIDES - 1) {
+                fprintf(stderr, "p2pfaas: more than %d --set; write a file\n", MAX_OVERRIDES - 1);
                 return -1;
             }
             o->overrides[o->n_overrides++] = optarg;
@@ -88,27 +87,23 @@ static int read_options(struct options *o, int argc, char **argv)
     return 0;
 }
 
-static int check(const struct options *o)
+/* Whether a node would start with this, and what of it would not work. */
+static int check(struct node *n, const char *file)
 {
-    char err[P2P_ERRLEN];
-    struct config c;
+    int rc = EXIT_SUCCESS;
 
-    if (config_load(&c, o->file, o->overrides, o->n_overrides, err)) {
-        fprintf(stderr, "p2pfaas: %s\n", err);
-        return EXIT_FAILURE;
+    for (unsigned i = 0; i < n->functions->n; i++) {
+        const struct function *f = n->functions->entries[i].function;
+
+        if (f->error[0]) {
+            fprintf(stderr, "p2pfaas: %s\n", f->error);
+            rc = EXIT_FAILURE;
+        }
     }
-    printf("%s is right: %u functions, %u peers\n", o->file ? o->file : "the default",
-           c.n_functions, c.n_peers);
-    config_release(&c);
-    return EXIT_SUCCESS;
-}
-
-/* Descriptors 0 to 2 are open, so that nothing else of ours takes their place. */
-static void open_standard_files(void)
-{
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
-            _exit(EXIT_FAILURE);
+    if (rc == EXIT_SUCCESS)
+        printf("%s is right: %u functions, %u peers\n", file ? file : "the default",
+               n->functions->n, n->config->config.n_peers);
+    return rc;
 }
 
 int main(int argc, char **argv)
@@ -119,21 +114,26 @@ int main(int argc, char **argv)
     FILE *there;
     int rc = read_options(&o, argc, argv);
 
-    open_standard_files();
     if (rc)
         return rc < 0 ? 2 : EXIT_SUCCESS;
+    process_init();
     there = o.file ? NULL : fopen("plugins.yaml", "re");
     if (there) {
         fclose(there);
         o.file = "plugins.yaml";
     }
     if (o.check)
-        return check(&o);
+        o.overrides[o.n_overrides++] = "log.level=warn";
     if (node_init(&node, o.file, o.overrides, o.n_overrides, err)) {
         fprintf(stderr, "p2pfaas: %s\n", err);
         return EXIT_FAILURE;
     }
-    node_run(&node);
+    if (o.check)
+        rc = check(&node, o.file);
+    else
+        rc = node_run(&node, err) ? EXIT_FAILURE : EXIT_SUCCESS;
     node_release(&node);
-    return EXIT_SUCCESS;
+    if (rc && !o.check)
+        fprintf(stderr, "p2pfaas: %s\n", err);
+    return rc;
 }

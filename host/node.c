@@ -8,6 +8,7 @@
 
 #include "host/ingress.h"
 #include "host/log.h"
+#include "host/process.h"
 
 /* ---- making ---- */
 
@@ -84,20 +85,22 @@ static void function_closed(void *ctx)
         ev_break(n->shards[0].reactor.loop, EVBREAK_ALL);
 }
 
-/* Under admin.  Programs are counted where they are opened and closed: here. */
-static int set_functions(struct node *n, struct shared_config *c, char err[P2P_ERRLEN])
+static struct function_table *make_functions(struct node *n, struct shared_config *c,
+                                             char err[P2P_ERRLEN])
+{
+    return function_table_new(c, n->functions, &n->names, &n->shards[0].reactor, function_closed, n,
+                              err);
+}
+
+/* Under admin.  Programs are counted from here until they are closed. */
+static void take_functions(struct node *n, struct function_table *t)
 {
     struct function_table *old = n->functions;
-    struct function_table *t =
-        function_table_new(c, old, &n->names, &n->shards[0].reactor, function_closed, n, err);
 
-    if (!t)
-        return -1;
     for (unsigned i = 0; i < t->n; i++) {
         struct function *f = t->entries[i].function;
 
-        if (!f->counted)
-            n->programs++;
+        n->programs += !f->counted;
         f->counted = true;
         if (f->error[0])
             log_event(LOG_ERROR, "function cannot be run", LOG_STR("function", f->config->name),
@@ -105,25 +108,13 @@ static int set_functions(struct node *n, struct shared_config *c, char err[P2P_E
     }
     n->functions = t;
     function_table_unref(old);
-    return 0;
 }
 
-static int start_shards(struct node *n, const struct config *c, char err[P2P_ERRLEN])
+static int make_shards(struct node *n, const struct config *c, char err[P2P_ERRLEN])
 {
     unsigned wanted =
         c->node.threads ? (unsigned)c->node.threads : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    int fd;
 
-    if (wanted > 1) {
-        /* Shared ports would let a second node slip in: look before. */
-        struct endpoint probe = n->self;
-
-        fd = ingress_listen(&probe, false, err);
-        if (fd < 0)
-            return -1;
-        close(fd);
-        n->self = probe;
-    }
     n->shards = calloc(wanted, sizeof(*n->shards));
     if (!n->shards) {
         snprintf(err, P2P_ERRLEN, "out of memory");
@@ -134,11 +125,40 @@ static int start_shards(struct node *n, const struct config *c, char err[P2P_ERR
             return -1;
         n->n_shards++;
     }
-    for (unsigned i = 0; i < wanted; i++) {
-        fd = ingress_listen(&n->self, wanted > 1, err);
+    n->pin = c->node.pin && wanted > 1;
+    return 0;
+}
+
+/* Descriptors that clients may not take: of peers, functions, files. */
+static void warn_of_descriptors(const struct config *c)
+{
+    enum { RESERVE = 256 };
+    unsigned long most = process_descriptors();
+
+    if (most < (unsigned long)c->limits.connections + RESERVE)
+        log_event(LOG_WARN, "few descriptors; raise RLIMIT_NOFILE or lower limits.connections",
+                  LOG_INT("descriptors", (long long)most),
+                  LOG_INT("connections", c->limits.connections));
+}
+
+int node_listen(struct node *n, char err[P2P_ERRLEN])
+{
+    bool shared = n->n_shards > 1;
+    int fd;
+
+    warn_of_descriptors(&n->config->config);
+    if (shared) {
+        /* Shared ports would let a second node slip in: look before. */
+        struct endpoint probe = n->self;
+
+        fd = ingress_listen(&probe, false, err);
         if (fd < 0)
             return -1;
-        if (ingress_start(&n->shards[i], fd, err))
+        close(fd);
+    }
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        fd = ingress_listen(&n->self, shared, err);
+        if (fd < 0 || ingress_start(&n->shards[i], fd, err))
             return -1;
     }
     return 0;
@@ -148,12 +168,15 @@ static int set_identity(struct node *n, const struct config *c, char err[P2P_ERR
 {
     if (endpoint_parse(&n->self, c->node.listen, (uint16_t)c->node.port, err))
         return -1;
-    snprintf(n->ip, sizeof(n->ip), "%s", c->node.listen);
+    snprintf(n->ip, sizeof(n->ip), "%s", c->node.advertise[0] ? c->node.advertise : c->node.listen);
+    if (endpoint_parse(&n->advertised, n->ip, (uint16_t)c->node.port, err))
+        return -1;
+    snprintf(n->id, sizeof(n->id), "%s", c->node.id);
     quote(n->ip_json, sizeof(n->ip_json), n->ip);
+    quote(n->id_json, sizeof(n->id_json), n->id);
     n->view.size = sizeof(n->view);
     n->view.id = P2P_NONE;
     n->memory_limit = c->limits.memory;
-    n->pin = c->node.pin;
     n->max_hops = (uint32_t)c->scheduler.max_hops;
     return 0;
 }
@@ -162,6 +185,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
               char err[P2P_ERRLEN])
 {
     struct engine_settings settings;
+    struct function_table *table;
     const struct config *c;
 
     memset(n, 0, sizeof(*n));
@@ -197,10 +221,12 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     }
     slots_configure(&n->slots, (uint32_t)c->node.slots, (uint32_t)c->node.queue, true);
     if (peers_configure(&n->peers, c->peer, c->n_peers, err) || node_select(n, c, err) ||
-        start_shards(n, c, err) || set_functions(n, n->config, err))
+        make_shards(n, c, err))
         goto fail;
-    snprintf(n->id, sizeof(n->id), "%s", c->node.id[0] && c->node.port ? c->node.id : n->self.text);
-    quote(n->id_json, sizeof(n->id_json), n->id);
+    table = make_functions(n, n->config, err);
+    if (!table)
+        goto fail;
+    take_functions(n, table);
     for (unsigned i = 0; i < n->n_shards; i++)
         n->shards[i].functions = function_table_ref(n->functions);
     return 0;
@@ -211,6 +237,11 @@ fail:
 
 void node_release(struct node *n)
 {
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        function_table_unref(n->shards[i].functions);
+        n->shards[i].functions = NULL;
+    }
+    function_table_unref(n->functions);
     for (unsigned i = 0; i < n->n_shards; i++)
         shard_release(&n->shards[i]);
     free(n->shards);
@@ -257,6 +288,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
 {
     struct shared_config *c = calloc(1, sizeof(*c));
     struct engine_settings settings;
+    struct function_table *table;
     int rc = -1;
 
     if (!c) {
@@ -273,14 +305,23 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     config_each_key(compare, &(struct comparison){.old = &n->config->config, .new = &c->config});
     node_scan_plugins(n);
     /* What can fail comes first, so that a bad file changes nothing. */
-    if (node_select(n, &c->config, err) || set_functions(n, c, err) ||
-        peers_configure(&n->peers, c->config.peer, c->config.n_peers, err))
+    table = make_functions(n, c, err);
+    if (!table)
         goto end;
+    if (node_select(n, &c->config, err)) {
+        function_table_unref(table);
+        goto end;
+    }
+    take_functions(n, table);
+    if (peers_configure(&n->peers, c->config.peer, c->config.n_peers, err))
+        goto end; /* out of memory: the peers are as before */
     settings = engine_settings(&c->config);
     engine_configure(n->engine, &settings);
     slots_configure(&n->slots, (uint32_t)c->config.node.slots, (uint32_t)c->config.node.queue,
                     true);
     n->max_hops = (uint32_t)c->config.scheduler.max_hops;
+    n->revive.repeat = (double)c->config.peers.retry / 1e9;
+    ev_timer_again(n->shards[0].reactor.loop, &n->revive);
     log_configure((enum log_level)c->config.log.level, (enum log_format)c->config.log.format,
                   n->id);
     shared_config_unref(n->config);

@@ -20,9 +20,10 @@ struct node {
     struct function_table *functions;
 
     char id[64];
-    char ip[64];
+    char ip[64];                   /* that peers know it by */
     char id_json[96], ip_json[96]; /* quoted, for header lists */
-    struct endpoint self;
+    struct endpoint self;          /* where it listens */
+    struct endpoint advertised;    /* where peers reach it */
     char run_dir[256];
     struct function_names names;
     struct catalog *catalog;
@@ -53,11 +54,13 @@ struct node {
     unsigned n_overrides;
 };
 
-/* 0 or -1 with a reason; the node is then released. */
+/* Everything but the port.  0 or -1 with a reason; the node is then released. */
 int node_init(struct node *n, const char *file, const char *const *overrides, unsigned n_overrides,
               char err[P2P_ERRLEN]);
-/* Serves until SIGTERM or SIGINT; returns when everything has ended. */
-void node_run(struct node *n);
+/* Opens the port; clients are answered from now on. */
+int node_listen(struct node *n, char err[P2P_ERRLEN]);
+/* Serves until SIGTERM or SIGINT; 0 when everything has ended, -1 when it cannot. */
+int node_run(struct node *n, char err[P2P_ERRLEN]);
 void node_release(struct node *n);
 
 /* Reads the configuration again; what cannot be applied is said and the rest of

@@ -36,6 +36,7 @@ int reactor_init(struct reactor *r, char *err)
     r->first = NULL;
     r->last = &r->first;
     r->upstreams = NULL;
+    r->ending = false;
     ev_async_init(&r->wake, on_wake);
     r->wake.data = r;
     ev_async_start(r->loop, &r->wake);
@@ -44,6 +45,7 @@ int reactor_init(struct reactor *r, char *err)
 
 void reactor_release(struct reactor *r)
 {
+    r->ending = true;
     run_posted(r);
     ev_async_stop(r->loop, &r->wake);
     ev_loop_destroy(r->loop);

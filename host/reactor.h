@@ -23,6 +23,7 @@ struct reactor {
     struct ev_loop *loop;
     struct upstreams *upstreams; /* keep-alive connections out; set by its owner */
     ev_async wake;
+    bool ending; /* only what was posted is still run */
     pthread_mutex_t lock;
     struct task *first, **last; /* under lock */
 };

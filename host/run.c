@@ -5,36 +5,35 @@
  * stop_timeout at most; the threads end; long-lived programs are closed.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "host/ingress.h"
 #include "host/job.h"
 #include "host/log.h"
 #include "host/node.h"
+#include "host/process.h"
 
 static const double HOUSEKEEPING_SECONDS = 1;
-
-static void pin_to_core(const struct node *n, unsigned index)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    cpu_set_t set;
-
-    if (!n->pin || cores < 1)
-        return;
-    CPU_ZERO(&set);
-    CPU_SET(index % (unsigned)cores, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-}
 
 static void *run_shard(void *arg)
 {
     struct shard *s = arg;
 
-    pin_to_core(s->node, s->index);
+    if (s->node->pin)
+        process_pin(s->index);
     shard_run(s);
     return NULL;
+}
+
+/* Ends the threads that were started. */
+static void end_threads(struct node *n, unsigned started)
+{
+    for (unsigned i = 1; i < started; i++) {
+        reactor_post(&n->shards[i].reactor, &n->shards[i].quit);
+        pthread_join(n->shards[i].thread, NULL);
+    }
 }
 
 /* ---- stop ---- */
@@ -45,12 +44,18 @@ static void post_cancel(struct node *n)
         reactor_post(&n->shards[i].reactor, &n->shards[i].cancel);
 }
 
+static void end_stop(struct node *n)
+{
+    ev_timer_stop(n->shards[0].reactor.loop, &n->stop_timer);
+    log_event(LOG_WARN, "jobs that are still open are cancelled");
+    post_cancel(n);
+}
+
 static void on_stop_timeout(struct ev_loop *loop, ev_timer *w, int events)
 {
     (void)loop;
     (void)events;
-    log_event(LOG_WARN, "jobs still open at the end of stop_timeout are cancelled");
-    post_cancel(w->data);
+    end_stop(w->data);
 }
 
 static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int events)
@@ -58,10 +63,9 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int events)
     struct node *n = w->data;
 
     (void)events;
-    if (n->stopping) {
+    if (n->stopping) { /* asked twice */
         if (ev_is_active(&n->stop_timer))
-            ev_feed_event(loop, &n->stop_timer, EV_TIMER);
-        ev_timer_stop(loop, &n->stop_timer);
+            end_stop(n);
         return;
     }
     log_event(LOG_INFO, "stopping", LOG_INT("signal", w->signum));
@@ -81,11 +85,11 @@ void node_shard_ended(struct node *n)
     if (--n->shards_running > 0)
         return;
     ev_timer_stop(main_shard->reactor.loop, &n->stop_timer);
-    for (unsigned i = 1; i < n->n_shards; i++) {
-        reactor_post(&n->shards[i].reactor, &n->shards[i].quit);
-        pthread_join(n->shards[i].thread, NULL);
-    }
+    end_threads(n, n->n_shards);
     n->closing = true;
+    /* No request looks at the functions any more. */
+    for (unsigned i = 0; i < n->n_shards; i++)
+        ingress_stop(&n->shards[i]);
     for (unsigned i = 0; i < n->n_shards; i++) {
         function_table_unref(n->shards[i].functions);
         n->shards[i].functions = NULL;
@@ -100,11 +104,14 @@ void node_shard_ended(struct node *n)
 
 static void on_hangup(struct ev_loop *loop, ev_signal *w, int events)
 {
+    struct node *n = w->data;
     char err[P2P_ERRLEN];
 
     (void)loop;
     (void)events;
-    if (node_reload(w->data, err))
+    if (n->stopping)
+        return;
+    if (node_reload(n, err))
         log_event(LOG_ERROR, "not reloaded, the node goes on as before", LOG_STR("why", err));
     else
         log_event(LOG_INFO, "reloaded");
@@ -183,31 +190,44 @@ static void stop_watchers(struct node *n)
 }
 
 /* Signals go to the main thread, which has the watchers. */
-static void start_threads(struct node *n)
+static int start_threads(struct node *n, char err[P2P_ERRLEN])
 {
     sigset_t all, before;
+    int error = 0;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     n->shards_running = n->n_shards;
-    for (unsigned i = 1; i < n->n_shards; i++)
-        pthread_create(&n->shards[i].thread, NULL, run_shard, &n->shards[i]);
+    for (unsigned i = 1; i < n->n_shards && !error; i++) {
+        error = pthread_create(&n->shards[i].thread, NULL, run_shard, &n->shards[i]);
+        if (error) {
+            snprintf(err, P2P_ERRLEN, "cannot start thread %u of %u: %s; see node.threads", i,
+                     n->n_shards, strerror(error));
+            end_threads(n, i);
+        }
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error ? -1 : 0;
 }
 
-void node_run(struct node *n)
+int node_run(struct node *n, char err[P2P_ERRLEN])
 {
     struct engine_current now;
 
     signal(SIGPIPE, SIG_IGN);
+    if (node_listen(n, err) || start_threads(n, err))
+        return -1;
     start_watchers(n);
-    start_threads(n);
-    pin_to_core(n, 0);
+    if (n->pin)
+        process_pin(0);
     engine_describe(n->engine, &now);
     log_event(LOG_INFO, "serving", LOG_STR("address", n->self.text), LOG_STR("id", n->id),
               LOG_STR("scheduler", now.full), LOG_INT("threads", n->n_shards),
               LOG_INT("functions", n->functions->n));
     shard_run(&n->shards[0]);
+    signal(SIGTERM, SIG_IGN); /* it ends already */
+    signal(SIGINT, SIG_IGN);
     stop_watchers(n);
     log_event(LOG_INFO, "stopped");
+    return 0;
 }

@@ -21,7 +21,11 @@ static void on_functions_changed(struct task *t)
 
 void shard_end_if_idle(struct shard *s)
 {
-    if (!s->quiesced || s->ending || s->n_open > 0 || (s->n_exchanges > 0 && !s->cancelled))
+    unsigned answering = s->in_state[EXCHANGE_WORKING] + s->in_state[EXCHANGE_ANSWER] +
+                         s->in_state[EXCHANGE_SENDING];
+
+    /* A request that is still coming in is not waited for. */
+    if (!s->quiesced || s->ending || s->n_open > 0 || (answering > 0 && !s->cancelled))
         return;
     s->ending = true;
     reactor_post(&s->node->shards[0].reactor, &s->ended);

@@ -237,12 +237,13 @@ static void on_connected(struct connection *c)
 }
 
 /* Nobody answers there: those who wait are told, rather than tried one by one. */
-static void fail_line(struct upstream *u, const char *why)
+static void fail_line(struct upstream *u, bool unreachable, const char *why)
 {
     while (u->first) {
         struct call *c = u->first;
 
         leave_line(u, c);
+        c->unreachable = unreachable;
         snprintf(c->err, sizeof(c->err), "%s: %s", u->to.text, why);
         end_later(c, CALL_NOT_SENT);
     }
@@ -256,7 +257,7 @@ static void on_over(struct connection *c, struct call *call, enum call_result re
 
     drop(c);
     if (never_connected)
-        fail_line(u, why);
+        fail_line(u, true, why);
     else
         serve_line(u);
     if (call)
@@ -338,6 +339,7 @@ void upstream_start(struct upstreams *all, const struct endpoint *to, struct cal
 
     c->err[0] = '\0';
     c->status = 0;
+    c->unreachable = false;
     c->sent = false;
     c->connection = NULL;
     c->started_ns = clock_ns();
@@ -445,7 +447,7 @@ void upstreams_free(struct upstreams *all)
 
     HASH_ITER(hh, all->table, u, next)
     {
-        fail_line(u, "the node is stopping");
+        fail_line(u, false, "the node is stopping");
         while (u->idle)
             drop(u->idle);
         while (u->busy) {

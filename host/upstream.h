@@ -70,6 +70,7 @@ struct call {
     struct http_response *response; /* the caller's, initialised and empty; NULL = read
                                        and drop the body, keep `status` */
     int status;
+    bool unreachable; /* CALL_NOT_SENT because nobody answers there */
     uint64_t started_ns, answered_ns;
     char err[P2P_ERRLEN]; /* why, unless CALL_ANSWERED: who, what */
     /* Private. */

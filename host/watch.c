@@ -11,9 +11,10 @@
 
 static void on_change(void *ctx, const char *file, const char *error)
 {
-    (void)ctx;
+    const struct node *n = ctx;
+
     if (!error)
-        log_event(LOG_INFO, "plugin ready", LOG_STR("file", file));
+        log_event(n->shards ? LOG_INFO : LOG_DEBUG, "plugin ready", LOG_STR("file", file));
     else if (strcmp(error, "removed") == 0)
         log_event(LOG_INFO, "plugin removed", LOG_STR("file", file));
     else
@@ -24,7 +25,7 @@ void node_scan_plugins(struct node *n)
 {
     char err[P2P_ERRLEN];
 
-    if (catalog_scan(n->catalog, on_change, NULL, err) < 0)
+    if (catalog_scan(n->catalog, on_change, n, err) < 0)
         log_event(LOG_WARN, "plugin folder not read", LOG_STR("why", err));
 }
 

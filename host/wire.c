@@ -115,7 +115,8 @@ int wire_write_request(struct job *j)
 
     headers_clear(h);
     format_seconds(left, j->deadline_ns > now ? j->deadline_ns - now : 0);
-    return add_count(h, HOPS, j->hops + 1) || headers_add(h, FROM, j->x.shard->node->self.text) ||
+    return add_count(h, HOPS, j->hops + 1) ||
+                   headers_add(h, FROM, j->x.shard->node->advertised.text) ||
                    headers_add(h, REMAINING, left)
                ? -1
                : 0;
@@ -156,6 +157,12 @@ void wire_write_load(struct exchange *x)
     add_count(&x->response.headers, LOAD, s->running);
     add_count(&x->response.headers, MAX_LOAD, s->limit);
     add_count(&x->response.headers, QUEUE_LENGTH, s->queued);
+}
+
+void wire_refuse(struct exchange *x)
+{
+    headers_add(&x->response.headers, OUTCOME, outcome_names[WIRE_REFUSED]);
+    wire_write_load(x);
 }
 
 /* ---- to whoever asked ---- */

@@ -92,7 +92,7 @@ static void answer_get(struct exchange *x)
     cJSON_AddNumberToObject(json, "queue_length_max", n->slots.queue_limit);
     cJSON_AddBoolToObject(json, "queue_enabled", n->slots.queue_enabled);
     cJSON_AddStringToObject(json, "id", n->id);
-    cJSON_AddStringToObject(json, "address", n->self.text);
+    cJSON_AddStringToObject(json, "address", n->advertised.text);
     cJSON_AddNumberToObject(json, "threads", n->n_shards);
     pthread_mutex_lock(&n->admin);
     cJSON_AddStringToObject(json, "file", n->config->config.file ? n->config->config.file : "");

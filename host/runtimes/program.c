@@ -12,6 +12,7 @@
 #include "host/log.h"
 #include "host/runtimes/spawn.h"
 
+enum { MOST_TIMEOUTS = 3 }; /* in a row; then it hangs */
 enum { LINE_MAX_BYTES = 1024, LINES_A_SECOND = 100, STRIKES = 3, MOST_VARIABLES = 96 };
 static const double FIRST_LOOK = 0.001, LAST_LOOK = 0.1; /* for its port, seconds */
 static const double FIRST_BACK_OFF = 0.1, LAST_BACK_OFF = 30, GRACE = 2;
@@ -23,10 +24,12 @@ struct program {
     const struct function_config *config;
     struct reactor *home;
     struct task wanted; /* start it, please */
+    struct task hung;   /* end it, please */
+    _Atomic unsigned timeouts;
     pthread_mutex_t lock;
     /* Under the lock. */
     enum program_state state;
-    bool start_posted;
+    bool start_posted, hung_posted;
     struct endpoint endpoint;
     struct program_waiter *first, *last;
     char why[P2P_ERRLEN]; /* it is not ready */
@@ -37,7 +40,7 @@ struct program {
     ev_io ended, talking;
     ev_timer look, give_up, again;
     double look_after;
-    bool gave_up; /* it did not listen in time */
+    const char *killed_for; /* by us, or NULL */
     uint64_t ready_ns;
     char line[LINE_MAX_BYTES];
     size_t line_len;
@@ -101,6 +104,24 @@ bool program_ready(struct program *p, struct endpoint *at)
     *at = p->endpoint;
     pthread_mutex_unlock(&p->lock);
     return ready;
+}
+
+void program_answered(struct program *p)
+{
+    if (p->timeouts)
+        p->timeouts = 0;
+}
+
+void program_timed_out(struct program *p)
+{
+    if (++p->timeouts < MOST_TIMEOUTS)
+        return;
+    pthread_mutex_lock(&p->lock);
+    if (p->state == READY && !p->hung_posted) {
+        p->hung_posted = true;
+        reactor_post(p->home, &p->hung);
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 bool program_wait(struct program *p, struct program_waiter *w)
@@ -216,11 +237,14 @@ static void enter_state(struct program *p, enum program_state state, const char 
     pthread_mutex_unlock(&p->lock);
 }
 
-static void destroy(struct program *p)
+/* Closed, ended, and no task of it under way. */
+static void destroy_if_over(struct program *p)
 {
     void (*closed)(void *) = p->closed;
     void *arg = p->closed_arg;
 
+    if (p->child.pid || p->start_posted || p->hung_posted)
+        return;
     ev_timer_stop(p->home->loop, &p->again);
     pthread_mutex_destroy(&p->lock);
     free(p);
@@ -278,7 +302,7 @@ static void on_ended(struct ev_loop *loop, ev_io *w, int events)
     ev_io_stop(loop, &p->talking);
     close(p->output);
     if (p->state == CLOSING) {
-        destroy(p);
+        destroy_if_over(p);
         return;
     }
     if (was_ready && clock_ns() - p->ready_ns > GOOD_LIFE_NS) {
@@ -286,13 +310,22 @@ static void on_ended(struct ev_loop *loop, ev_io *w, int events)
         p->strikes = 0;
         pthread_mutex_unlock(&p->lock);
     }
-    if (p->gave_up)
-        snprintf(why, sizeof(why),
-                 "its program did not listen on PORT within start_timeout and was killed");
+    if (p->killed_for)
+        snprintf(why, sizeof(why), "its program %s and was killed", p->killed_for);
     else
         snprintf(why, sizeof(why), "its program ended %s: %s",
                  was_ready ? "while it served" : "before it listened on PORT", how);
     strike(p, why);
+}
+
+/* A connection to a free port may get that very port as its own. */
+static bool is_connected_to_itself(int fd)
+{
+    struct sockaddr_in here, there;
+    socklen_t n = sizeof(here), m = sizeof(there);
+
+    return getsockname(fd, (struct sockaddr *)&here, &n) == 0 &&
+           getpeername(fd, (struct sockaddr *)&there, &m) == 0 && here.sin_port == there.sin_port;
 }
 
 static bool listens(const struct program *p)
@@ -307,6 +340,7 @@ static bool listens(const struct program *p)
         yes = true;
     else if (errno == EINPROGRESS && poll(&poll_fd, 1, 0) == 1)
         yes = !(poll_fd.revents & (POLLERR | POLLHUP));
+    yes = yes && !is_connected_to_itself(fd);
     close(fd);
     return yes;
 }
@@ -335,7 +369,7 @@ static void on_give_up(struct ev_loop *loop, ev_timer *w, int events)
     (void)events;
     log_event(LOG_WARN, "function's program does not listen on PORT and is killed",
               LOG_STR("function", p->config->name));
-    p->gave_up = true;
+    p->killed_for = "did not listen on PORT within start_timeout";
     spawn_kill(&p->child, SIGKILL);
 }
 
@@ -423,7 +457,8 @@ static void begin(struct program *p)
     ev_io_init(&p->ended, on_ended, p->child.pidfd, EV_READ);
     ev_io_init(&p->talking, on_talking, p->output, EV_READ);
     p->look_after = FIRST_LOOK;
-    p->gave_up = false;
+    p->killed_for = NULL;
+    p->timeouts = 0;
     ev_now_update(loop);
     ev_timer_init(&p->look, on_look, FIRST_LOOK, 0);
     ev_timer_init(&p->give_up, on_give_up, (double)p->config->start_timeout / 1e9, 0);
@@ -443,10 +478,29 @@ static void on_wanted(struct task *t)
     p->start_posted = false;
     state = p->state;
     pthread_mutex_unlock(&p->lock);
-    if (state == STOPPED)
+    if (state == STOPPED && !p->home->ending)
         begin(p);
     else if (state == CLOSING)
-        destroy(p);
+        destroy_if_over(p);
+}
+
+static void on_hung(struct task *t)
+{
+    struct program *p = (struct program *)((char *)t - offsetof(struct program, hung));
+    enum program_state state;
+
+    pthread_mutex_lock(&p->lock);
+    p->hung_posted = false;
+    state = p->state;
+    pthread_mutex_unlock(&p->lock);
+    if (state == CLOSING) {
+        destroy_if_over(p);
+    } else if (state == READY && p->timeouts >= MOST_TIMEOUTS) {
+        log_event(LOG_WARN, "function's program hangs and is killed",
+                  LOG_STR("function", p->config->name));
+        p->killed_for = "gave no answer in time to several calls in a row";
+        spawn_kill(&p->child, SIGKILL);
+    }
 }
 
 /* ---- from outside ---- */
@@ -469,6 +523,7 @@ struct program *program_open(const struct function_config *f, struct reactor *ho
     p->config = f;
     p->home = home;
     p->wanted.run = on_wanted;
+    p->hung.run = on_hung;
     p->child.pidfd = p->output = -1;
     pthread_mutex_init(&p->lock, NULL);
     ev_timer_init(&p->again, on_again, 0, 0);
@@ -498,8 +553,7 @@ void program_close(struct program *p, void (*closed)(void *arg), void *arg)
     enter_state(p, CLOSING, "it is being closed");
     ev_timer_stop(loop, &p->again);
     if (p->child.pid == 0) {
-        if (!p->start_posted) /* else that task is the last to look at it */
-            destroy(p);
+        destroy_if_over(p);
         return;
     }
     ev_timer_stop(loop, &p->look);

@@ -39,6 +39,10 @@ const char *program_name(const struct program *p); /* the function's */
 
 /* Is it there now, and where?  [any thread] */
 bool program_ready(struct program *p, struct endpoint *at);
+/* How a call went: too many without an answer in time, and it is killed and started
+ * again.  [any thread] */
+void program_answered(struct program *p);
+void program_timed_out(struct program *p);
 /* Starts it when it does not run; the turn always comes, unless the waiter leaves.
  * True when it has to start first.  [any thread] */
 bool program_wait(struct program *p, struct program_waiter *w);

@@ -101,6 +101,7 @@ static void on_answer(struct call *call, enum call_result result)
     s->run->may_have_run = result != CALL_NOT_SENT;
     switch (result) {
     case CALL_ANSWERED:
+        program_answered(s->run->program);
         finish(s, RUN_ANSWERED);
         return;
     case CALL_NOT_SENT:
@@ -114,6 +115,7 @@ static void on_answer(struct call *call, enum call_result result)
         finish(s, RUN_FAILED);
         return;
     case CALL_TIMEOUT:
+        program_timed_out(s->run->program);
         explain(s, 504, call->err);
         finish(s, RUN_TIMEOUT);
         return;

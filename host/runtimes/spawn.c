@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/process.h"
+
 enum { PATH_BYTES = 4096 };
 
 /* The program's path, sought in PATH as a shell would.  0 or -1 with errno. */
@@ -56,6 +58,7 @@ static void become(const struct spawn *s, const char *path, int null, volatile i
             goto fail;
     if (s->directory && s->directory[0] && chdir(s->directory))
         goto fail;
+    process_restore();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(path, (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)s->envp);

@@ -210,6 +210,28 @@ static void test_requests_broken_off_anywhere_leave_nothing_behind(void **state)
     expect(post_text(0, "/function/echo", "x"), 200, "x");
 }
 
+static void test_a_target_with_control_characters_is_400(void **state)
+{
+    int fd = send_raw("GET /function/echo/\x7f HTTP/1.1\r\nHost: x\r\n\r\n");
+    char answer[512] = "";
+
+    (void)state;
+    assert_true(recv(fd, answer, sizeof(answer) - 1, 0) > 0);
+    assert_non_null(strstr(answer, " 400 "));
+    close(fd);
+}
+
+static void test_errors_are_json_whatever_was_sent(void **state)
+{
+    int fd = send_raw("GET /nope\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n");
+    char answer[1024] = "";
+
+    (void)state;
+    assert_true(recv(fd, answer, sizeof(answer) - 1, 0) > 0);
+    assert_non_null(strstr(answer, "no such path: /nope??;"));
+    close(fd);
+}
+
 static void test_requests_sent_together_are_answered_in_order(void **state)
 {
     char all[2048] = "", got[8192] = "";
@@ -323,6 +345,8 @@ int main(void)
         cmocka_unit_test(test_a_setting_that_needs_a_restart_is_told),
         cmocka_unit_test(test_queued_jobs_of_clients_that_hung_up_are_cancelled),
         cmocka_unit_test(test_requests_broken_off_anywhere_leave_nothing_behind),
+        cmocka_unit_test(test_a_target_with_control_characters_is_400),
+        cmocka_unit_test(test_errors_are_json_whatever_was_sent),
         cmocka_unit_test(test_requests_sent_together_are_answered_in_order),
         cmocka_unit_test(test_a_stop_lets_open_jobs_end_and_refuses_new_ones),
         cmocka_unit_test(test_a_stop_does_not_wait_for_ever),

@@ -87,9 +87,10 @@ static uint32_t world_peer_id(void *ctx, const char *name)
 
 static const char *world_peer_name(void *ctx, uint32_t peer)
 {
-    (void)ctx;
-    (void)peer;
-    return NULL;
+    const struct fake *f = ctx;
+
+    rule(ctx, inside);
+    return peer > 0 && peer <= f->last_known ? "peer" : NULL;
 }
 
 static uint64_t world_seed(void *ctx)
@@ -282,6 +283,8 @@ void fake_peers(struct fake *f, uint32_t first, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         f->up[i] = (struct p2p_peer){.id = first + i, .flags = P2P_PEER_UP, .slots = 4};
     f->n_up = n;
+    if (f->last_known < first + n - 1)
+        f->last_known = first + n - 1;
     pthread_mutex_unlock(&f->lock);
 }
 

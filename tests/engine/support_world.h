@@ -22,7 +22,7 @@ struct fake {
     _Atomic uint64_t now;
     struct p2p_node node;
     struct p2p_peer up[FAKE_PEERS]; /* under the lock, as is the next one */
-    uint32_t n_up;
+    uint32_t n_up, last_known;
     bool at_once; /* probes and forwards are answered before the call returns */
     char root[64], folder[80], run_dir[80], err[P2P_ERRLEN];
     pthread_mutex_t log_lock;

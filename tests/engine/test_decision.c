@@ -196,18 +196,20 @@ static void an_offence_after_the_first_call_counts(void **state)
     assert_int_equal(fake_stats(f).misbehaved[MISBEHAVED_PEER], 1);
 }
 
-static void a_peer_that_went_meanwhile_is_an_offence(void **state)
+static void a_peer_that_went_meanwhile_has_refused(void **state)
 {
     struct fake *f = *state;
     struct fake_job j;
 
-    fake_select(f, "scripted", "script", "P1 F1");
+    fake_select(f, "scripted", "script", "P1 F1 L");
     fake_begin(f, &j, 0);
     fake_peers(f, 2, 2);
     fake_answer(&j, 0, 0);
     fake_end(&j, P2P_OUT_RAN);
     assert_string_equal(j.trace, "timer+5000 probe1 stop run ");
-    assert_int_equal(fake_stats(f).misbehaved[MISBEHAVED_PEER], 1);
+    assert_int_equal(j.decision.rq.attempts, 1);
+    assert_int_equal(fake_stats(f).misbehaved[MISBEHAVED_PEER], 0);
+    assert_int_equal(fake_stats(f).fallbacks, 0);
 }
 
 /* ---- waiting ---- */
@@ -471,7 +473,7 @@ int main(void)
         TEST(a_decision_takes_32_steps_at_most),
         TEST(refusals_are_steps_too),
         TEST(an_offence_after_the_first_call_counts),
-        TEST(a_peer_that_went_meanwhile_is_an_offence),
+        TEST(a_peer_that_went_meanwhile_has_refused),
         TEST(a_wait_ends_with_its_timer),
         TEST(a_wait_until_now_is_over_at_once),
         TEST(a_wait_may_last_until_the_deadline),

@@ -213,6 +213,13 @@ static bool peer_up(void *ctx, uint32_t peer)
     return peer < PEERS && w.up >> peer & 1;
 }
 
+static const char *peer_name(void *ctx, uint32_t peer)
+{
+    (void)ctx;
+    MUST(w.locked);
+    return peer < PEERS ? "peer" : NULL;
+}
+
 static uint64_t seed(void *ctx)
 {
     (void)ctx;
@@ -269,6 +276,7 @@ static const struct world world = {.enter = enter,
                                    .leave = leave,
                                    .now = now,
                                    .peer_up = peer_up,
+                                   .peer_name = peer_name,
                                    .seed = seed,
                                    .run_here = run_here,
                                    .forward = forward,
