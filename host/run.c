@@ -215,9 +215,11 @@ int node_run(struct node *n, char err[P2P_ERRLEN])
     struct engine_current now;
 
     signal(SIGPIPE, SIG_IGN);
-    if (node_listen(n, err) || start_threads(n, err))
+    start_watchers(n); /* whoever sees it serve may signal it */
+    if (node_listen(n, err) || start_threads(n, err)) {
+        stop_watchers(n);
         return -1;
-    start_watchers(n);
+    }
     if (n->pin)
         process_pin(0);
     engine_describe(n->engine, &now);
