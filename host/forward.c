@@ -126,6 +126,7 @@ void job_forward(struct job *j, uint32_t id)
         .headers = &j->x.request.headers,
         .headers2 = &j->peer_headers,
         .body = &j->x.request.body,
+        .started_ns = now,
         .timeout_ns = j->deadline_ns > now ? j->deadline_ns - now : 1,
         .done = on_forwarded,
         .owner = j,

@@ -67,14 +67,12 @@ static bool is_token(const char *text, size_t len)
     return len > 0;
 }
 
-int headers_addn(struct headers *h, const char *name, size_t name_len, const char *value,
-                 size_t value_len)
+int headers_put(struct headers *h, const char *name, size_t name_len, const char *value,
+                size_t value_len)
 {
     size_t total = name_len + value_len + 2;
     char *at;
 
-    if (!is_token(name, name_len) || !is_clean(value, value_len))
-        return -1;
     if (buf_reserve(&h->text, total))
         return -1;
     at = h->text.data + h->text.len;
@@ -86,6 +84,14 @@ int headers_addn(struct headers *h, const char *name, size_t name_len, const cha
     h->text.len += total;
     h->count++;
     return 0;
+}
+
+int headers_addn(struct headers *h, const char *name, size_t name_len, const char *value,
+                 size_t value_len)
+{
+    if (!is_token(name, name_len) || !is_clean(value, value_len))
+        return -1;
+    return headers_put(h, name, name_len, value, value_len);
 }
 
 int headers_add(struct headers *h, const char *name, const char *value)

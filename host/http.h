@@ -27,6 +27,10 @@ void headers_release(struct headers *h);
 int headers_add(struct headers *h, const char *name, const char *value);
 int headers_addn(struct headers *h, const char *name, size_t name_len, const char *value,
                  size_t value_len);
+/* As headers_addn, unchecked: for lines that this node makes of its own words and
+ * numbers. */
+int headers_put(struct headers *h, const char *name, size_t name_len, const char *value,
+                size_t value_len);
 /* First value of that name (case does not matter), or NULL. */
 const char *headers_get(const struct headers *h, const char *name);
 /* Walks: start with *at = 0; false at the end. */

@@ -38,7 +38,7 @@ static void job_clear(struct job *j)
     j->hops = 0;
     j->from = P2P_NONE;
     j->forwarded_to = P2P_NONE;
-    j->queued_ns = j->run_started_ns = j->run_ns = j->queue_ns = 0;
+    j->queued_ns = j->run_ns = j->queue_ns = 0;
 }
 
 struct job *job_new(struct shard *s)
@@ -130,7 +130,7 @@ static void unlink_open(struct job *j)
 void job_finish(struct job *j, uint32_t outcome, enum ran_where where)
 {
     struct shard *s = j->x.shard;
-    uint64_t now = clock_ns();
+    uint64_t now = where == RAN_HERE ? j->run.ended_ns : clock_ns();
     struct p2p_outcome out = {
         .size = sizeof(out),
         .status = outcome,
@@ -257,7 +257,7 @@ static void on_ran(struct run *run, enum run_result result)
     struct job *j = run->owner;
     struct shard *s = j->x.shard;
 
-    j->run_ns = clock_ns() - j->run_started_ns;
+    j->run_ns = run->ended_ns - run->started_ns;
     slots_give(&s->node->slots);
     if (run->cold)
         metrics_count(&s->metrics, COUNT_COLD_STARTS);
@@ -287,10 +287,10 @@ static void run_here(struct job *j, uint64_t now)
     struct run *run = &j->run;
 
     j->stage = JOB_RUNNING;
-    j->run_started_ns = now;
     run->program = j->function->program;
     run->reactor = &j->x.shard->reactor;
     run->request = &j->x.request;
+    run->started_ns = now;
     run->timeout_ns = (uint64_t)j->function->config->timeout;
     run->done = on_ran;
     run->owner = j;
@@ -333,7 +333,7 @@ void world_run_here(struct decision *d, bool may_wait)
         return;
     }
     j->stage = JOB_QUEUED;
-    j->queued_ns = clock_ns();
+    j->queued_ns = d->rq.now_ns; /* it was decided just now */
     switch (slots_take(slots, &j->waiter, may_wait)) {
     case SLOT_TAKEN:
         run_here(j, j->queued_ns);

@@ -46,7 +46,7 @@ struct job {
     char path[160];              /* of the forward: "/peer/function/NAME" */
     bool from_peer;
     uint32_t hops, from, forwarded_to;
-    uint64_t arrival_ns, deadline_ns, queued_ns, run_started_ns, run_ns, queue_ns;
+    uint64_t arrival_ns, deadline_ns, queued_ns, run_ns, queue_ns;
     /* Set when it has to end while a slot is on its way to it. */
     bool abandoned;
     int abandon_status, abandon_code;

@@ -342,7 +342,8 @@ void upstream_start(struct upstreams *all, const struct endpoint *to, struct cal
     c->unreachable = false;
     c->sent = false;
     c->connection = NULL;
-    c->started_ns = clock_ns();
+    if (!c->started_ns)
+        c->started_ns = clock_ns();
     c->upstream = u ? u : &all->nowhere;
     c->upstream->n_calls++;
     ev_timer_init(&c->timer, on_timeout, (double)c->timeout_ns / 1e9, 0);

@@ -63,6 +63,7 @@ struct call {
     const struct headers *headers;  /* may be NULL */
     const struct headers *headers2; /* added after them; may be NULL */
     const struct buf *body;         /* may be NULL or empty */
+    uint64_t started_ns;            /* now; 0 = upstream_start reads the clock */
     uint64_t timeout_ns;            /* from start to complete answer */
     void (*done)(struct call *, enum call_result);
     void *owner; /* the caller's */
@@ -71,7 +72,7 @@ struct call {
                                        and drop the body, keep `status` */
     int status;
     bool unreachable; /* CALL_NOT_SENT because nobody answers there */
-    uint64_t started_ns, answered_ns;
+    uint64_t answered_ns;
     char err[P2P_ERRLEN]; /* why, unless CALL_ANSWERED: who, what */
     /* Private. */
     enum call_state state;

@@ -57,9 +57,9 @@ static size_t format_seconds(char out[SECONDS_TEXT], uint64_t ns)
 static int add_count(struct headers *h, const char *name, uint32_t value)
 {
     char text[16];
+    char *end = put_number(text, value, 1);
 
-    *put_number(text, value, 1) = '\0';
-    return headers_add(h, name, text);
+    return headers_put(h, name, strlen(name), text, (size_t)(end - text));
 }
 
 /* ---- between nodes ---- */
@@ -215,7 +215,7 @@ static void drop_ours(struct headers *h)
     h->text.len = to;
 }
 
-/* "[own]" or "[own,peer's…]". */
+/* "[own]" or "[own,peer's…]"; the peer's part was checked when it came. */
 static void add_list(struct headers *h, const char *name, const char *own, size_t own_len,
                      const char *rest)
 {
@@ -232,7 +232,7 @@ static void add_list(struct headers *h, const char *name, const char *own, size_
         *at++ = ',';
     memcpy(at, more ? rest + 1 : "]", rest_len);
     at += rest_len;
-    headers_addn(h, name, strlen(name), text, (size_t)(at - text));
+    headers_put(h, name, strlen(name), text, (size_t)(at - text));
 }
 
 static void add_times(struct headers *h, const char *name, uint64_t own_ns, const char *rest)
@@ -276,8 +276,7 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
     }
     add_times(h, TOTAL_LIST, total_ns, rest->total);
     if (where == RAN_HERE) {
-        format_seconds(text, j->run_ns);
-        headers_add(h, EXECUTION, text);
+        headers_put(h, EXECUTION, strlen(EXECUTION), text, format_seconds(text, j->run_ns));
     } else if (rest->execution[0]) {
         headers_add(h, EXECUTION, rest->execution);
     }

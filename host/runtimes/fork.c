@@ -270,6 +270,7 @@ static void finish(struct forked *f, enum run_result result)
     close_end(f, &f->writable, &f->in);
     close_end(f, &f->readable, &f->out);
     close_end(f, &f->complaining, &f->err);
+    run->ended_ns = clock_ns();
     run->state = NULL;
     free(f);
     run->done(run, result);
@@ -405,6 +406,7 @@ static void on_no_memory(struct task *t)
     run->status = 503;
     snprintf(run->err, sizeof(run->err), "function '%s': out of memory",
              run->program->config->name);
+    run->ended_ns = clock_ns();
     run->done(run, RUN_FAILED);
 }
 

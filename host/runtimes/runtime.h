@@ -30,15 +30,16 @@ struct run {
     struct program *program;
     struct reactor *reactor;
     const struct http_request *request; /* unchanged until done */
-    uint64_t timeout_ns;
+    uint64_t started_ns, timeout_ns;
     void (*done)(struct run *, enum run_result); /* exactly once; never inside start() */
     void *owner;
     /* Out. */
     struct http_response *response; /* initialised and empty */
     int status;                     /* HTTP status to give unless RUN_ANSWERED: 500, 502, 504 */
     char err[P2P_ERRLEN];           /* the reason, with the tail of stderr */
-    bool may_have_run;              /* false: no byte reached the function */
-    bool cold;                      /* it waited for the program to start */
+    uint64_t ended_ns;
+    bool may_have_run; /* false: no byte reached the function */
+    bool cold;         /* it waited for the program to start */
     /* Private to the runtime: `memory` saves it an allocation a run. */
     void *state;
     struct task task;

@@ -64,6 +64,7 @@ static void finish(struct served *s, enum run_result result)
     struct run *run = s->run;
 
     ev_timer_stop(loop_of(s), &s->timer);
+    run->ended_ns = result == RUN_ANSWERED ? s->call.answered_ns : clock_ns();
     run->state = NULL;
     run->done(run, result);
 }
@@ -127,7 +128,7 @@ static void on_answer(struct call *call, enum call_result result)
     }
 }
 
-static void send_call(struct served *s, const struct endpoint *to, uint64_t timeout_ns)
+static void send_call(struct served *s, const struct endpoint *to, uint64_t now)
 {
     const struct http_request *rq = s->run->request;
     const char *target = rq->target.len ? rq->target.data : "";
@@ -143,7 +144,8 @@ static void send_call(struct served *s, const struct endpoint *to, uint64_t time
         .path_tail_len = rooted ? 0 : rq->target.len,
         .headers = &rq->headers,
         .body = &rq->body,
-        .timeout_ns = timeout_ns,
+        .started_ns = now,
+        .timeout_ns = s->end_ns > now ? s->end_ns - now : 1,
         .done = on_answer,
         .owner = s,
         .response = s->run->response,
@@ -162,7 +164,7 @@ static void on_turn(struct task *t)
     else if (s->waiter.failed)
         end_with(s, RUN_FAILED);
     else
-        send_call(s, &s->waiter.endpoint, ns_left(s));
+        send_call(s, &s->waiter.endpoint, clock_ns());
 }
 
 /* Leaves the line with this verdict, or as soon as its turn comes. */
@@ -202,11 +204,11 @@ static void server_start(struct run *run)
     s->waiter.turn.run = on_turn;
     s->has_verdict = false;
     s->tries = 0;
-    s->end_ns = clock_ns() + run->timeout_ns;
+    s->end_ns = run->started_ns + run->timeout_ns;
     ev_timer_init(&s->timer, on_waited_long, 0, 0);
     run->state = s;
     if (program_ready(run->program, &at))
-        send_call(s, &at, run->timeout_ns);
+        send_call(s, &at, run->started_ns);
     else
         wait_for_program(s);
 }

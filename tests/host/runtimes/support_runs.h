@@ -211,6 +211,7 @@ static inline struct asked *prepare(const void *body, size_t len)
                           .reactor = &home,
                           .request = &a->request,
                           .response = &a->response,
+                          .started_ns = clock_ns(),
                           .timeout_ns = LONG_NS,
                           .done = on_done,
                           .owner = a};
