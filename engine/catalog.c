@@ -29,7 +29,8 @@ struct catalog {
 
 /* ---- names ---- */
 
-static bool goes_by(const struct p2p_scheduler *s, const char *name, const struct p2p_alias **alias)
+bool catalog_goes_by(const struct p2p_scheduler *s, const char *name,
+                     const struct p2p_alias **alias)
 {
     *alias = NULL;
     if (strcmp(s->name, name) == 0)
@@ -46,7 +47,7 @@ static const struct p2p_scheduler *find_in(const struct module *m, const char *n
                                            const struct p2p_alias **alias)
 {
     for (const struct p2p_scheduler *const *s = m->entry->schedulers; *s; s++)
-        if (goes_by(*s, name, alias))
+        if (catalog_goes_by(*s, name, alias))
             return *s;
     return NULL;
 }

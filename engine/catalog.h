@@ -39,6 +39,10 @@ struct catalog_hit {
 int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit,
                  char err[P2P_ERRLEN]);
 
+/* Is it called so?  `alias` is set as in a hit. */
+bool catalog_goes_by(const struct p2p_scheduler *s, const char *name,
+                     const struct p2p_alias **alias);
+
 /* One row a file, in alphabetical order; pointers are valid inside the call. */
 struct catalog_row {
     const char *file;            /* path as configured + name */

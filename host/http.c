@@ -204,12 +204,12 @@ bool http_is_target(const char *text, size_t len)
     return true;
 }
 
+const char *const http_methods[HTTP_METHODS] = {"GET", "POST", "PUT", "DELETE", "PATCH"};
+
 const char *http_method(const char *name)
 {
-    static const char *const list[] = {"GET", "POST", "PUT", "DELETE", "PATCH"};
-
-    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-        if (strcmp(name, list[i]) == 0)
-            return list[i];
+    for (size_t i = 0; i < HTTP_METHODS; i++)
+        if (strcmp(name, http_methods[i]) == 0)
+            return http_methods[i];
     return NULL;
 }

@@ -67,6 +67,8 @@ void http_response_release(struct http_response *r);
 /* May it stand in a request line: no blanks, no control characters? */
 bool http_is_target(const char *text, size_t len);
 
+enum { HTTP_METHODS = 5 };
+extern const char *const http_methods[HTTP_METHODS];
 /* The static text of a method this node passes on, or NULL. */
 const char *http_method(const char *name);
 

@@ -20,9 +20,6 @@ const struct route routes[] = {
 };
 const unsigned n_routes = sizeof(routes) / sizeof(routes[0]);
 
-static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "PATCH"};
-enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
-
 const struct route *route_find(const char *path, size_t len)
 {
     for (unsigned i = 0; i < n_routes; i++) {
@@ -38,8 +35,8 @@ const struct route *route_find(const char *path, size_t len)
 
 unsigned route_method(const char *method)
 {
-    for (unsigned i = 0; i < METHODS; i++)
-        if (strcmp(method, methods[i]) == 0)
+    for (unsigned i = 0; i < HTTP_METHODS; i++)
+        if (strcmp(method, http_methods[i]) == 0)
             return 1u << i;
     return 0;
 }
@@ -49,7 +46,7 @@ void route_allow(const struct route *r, char *out, size_t size)
     size_t at = 0;
 
     out[0] = '\0';
-    for (unsigned i = 0; i < METHODS && at < size; i++)
+    for (unsigned i = 0; i < HTTP_METHODS && at < size; i++)
         if (r->methods & 1u << i)
-            at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", methods[i]);
+            at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", http_methods[i]);
 }

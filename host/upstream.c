@@ -390,15 +390,6 @@ void upstream_cancel(struct call *c)
     c->state = CALL_IDLE;
 }
 
-void upstream_forget(struct upstreams *all, const struct endpoint *to)
-{
-    struct upstream *u;
-
-    HASH_FIND_STR(all->table, to->text, u);
-    while (u && u->idle)
-        drop(u->idle);
-}
-
 /* ---- life ---- */
 
 static void on_sweep(struct ev_loop *loop, ev_timer *w, int events)

@@ -92,7 +92,5 @@ void upstreams_free(struct upstreams *u);
 void upstream_start(struct upstreams *u, const struct endpoint *to, struct call *c);
 /* No done will come; a connection in use is closed. */
 void upstream_cancel(struct call *c);
-/* Closes the idle connections to it: the program behind has gone. */
-void upstream_forget(struct upstreams *u, const struct endpoint *to);
 
 #endif

@@ -52,16 +52,6 @@ static cJSON *aliases_json(const struct p2p_scheduler *s)
     return list;
 }
 
-static bool goes_by(const struct p2p_scheduler *s, const char *name)
-{
-    if (strcmp(s->name, name) == 0)
-        return true;
-    for (const struct p2p_alias *a = s->aliases; a && a->name; a++)
-        if (strcmp(a->name, name) == 0)
-            return true;
-    return false;
-}
-
 static cJSON *scheduler_json(const struct listing *l, const struct module *m,
                              const struct p2p_scheduler *s)
 {
@@ -86,6 +76,7 @@ static cJSON *scheduler_json(const struct listing *l, const struct module *m,
 static void add_row(void *ctx, const struct catalog_row *row)
 {
     struct listing *l = ctx;
+    const struct p2p_alias *alias;
 
     if (row->error) {
         if (!l->wanted) {
@@ -100,7 +91,7 @@ static void add_row(void *ctx, const struct catalog_row *row)
     for (const struct p2p_scheduler *const *s = row->module->entry->schedulers; s && *s; s++) {
         if (!l->wanted)
             cJSON_AddItemToArray(l->out, scheduler_json(l, row->module, *s));
-        else if (!l->out && goes_by(*s, l->wanted))
+        else if (!l->out && catalog_goes_by(*s, l->wanted, &alias))
             l->out = scheduler_json(l, row->module, *s);
     }
 }

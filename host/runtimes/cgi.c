@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/runtimes/spawn.h"
 #include "host/version.h"
 
 enum { ENVIRONMENT_MAX = 256 << 10 };
@@ -20,12 +21,10 @@ static int add(struct buf *text, const char *name, const char *value)
 
 static int add_inherited(struct buf *text)
 {
-    static const char *const names[] = {"PATH", "HOME", "LANG", "TZ", "TMPDIR"};
+    for (const char *const *name = spawn_inherited; *name; name++) {
+        const char *value = getenv(*name);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = getenv(names[i]);
-
-        if (value && add(text, names[i], value))
+        if (value && add(text, *name, value))
             return -1;
     }
     return 0;

@@ -46,6 +46,7 @@ static struct program *fork_open(const struct function_config *f, struct reactor
                                  char err[P2P_ERRLEN])
 {
     struct program *p = calloc(1, sizeof(*p));
+    char why[P2P_ERRLEN];
 
     (void)home;
     if (!p) {
@@ -53,9 +54,8 @@ static struct program *fork_open(const struct function_config *f, struct reactor
         return NULL;
     }
     p->config = f;
-    if (strchr(f->command[0], '/') && access(f->command[0], X_OK)) {
-        snprintf(err, P2P_ERRLEN, "function '%s': cannot run '%.120s': %s", f->name, f->command[0],
-                 strerror(errno));
+    if (spawn_check(f->command[0], why)) {
+        snprintf(err, P2P_ERRLEN, "function '%s': %.180s", f->name, why);
         free(p);
         return NULL;
     }

@@ -321,7 +321,7 @@ static void on_ended(struct ev_loop *loop, ev_io *w, int events)
 /* A connection to a free port may get that very port as its own. */
 static bool is_connected_to_itself(int fd)
 {
-    struct sockaddr_in here, there;
+    struct sockaddr_in here = {0}, there = {0};
     socklen_t n = sizeof(here), m = sizeof(there);
 
     return getsockname(fd, (struct sockaddr *)&here, &n) == 0 &&
@@ -403,7 +403,6 @@ static int choose_port(struct program *p, char *err)
 static int launch(struct program *p, char *err)
 {
     const char *env[MOST_VARIABLES + 1];
-    static const char *const inherited[] = {"PATH=", "HOME=", "LANG=", "TZ=", "TMPDIR="};
     struct spawn s = {.argv = (const char *const *)p->config->command,
                       .envp = env,
                       .directory = p->config->directory,
@@ -415,8 +414,8 @@ static int launch(struct program *p, char *err)
     if (port < 0)
         return -1;
     for (char **e = environ; e && *e && n < 8; e++)
-        for (size_t i = 0; i < sizeof(inherited) / sizeof(inherited[0]); i++)
-            if (strncmp(*e, inherited[i], strlen(inherited[i])) == 0)
+        for (const char *const *v = spawn_inherited; *v; v++)
+            if (strncmp(*e, *v, strlen(*v)) == 0 && (*e)[strlen(*v)] == '=')
                 env[n++] = *e;
     snprintf(port_text, sizeof(port_text), "PORT=%d", port);
     snprintf(name, sizeof(name), "FUNCTION_NAME=%s", p->config->name);
@@ -508,11 +507,11 @@ static void on_hung(struct task *t)
 struct program *program_open(const struct function_config *f, struct reactor *home,
                              char err[P2P_ERRLEN])
 {
+    char why[P2P_ERRLEN];
     struct program *p;
 
-    if (strchr(f->command[0], '/') && access(f->command[0], X_OK)) {
-        snprintf(err, P2P_ERRLEN, "function '%s': cannot run '%.120s': %s", f->name, f->command[0],
-                 strerror(errno));
+    if (spawn_check(f->command[0], why)) {
+        snprintf(err, P2P_ERRLEN, "function '%s': %.180s", f->name, why);
         return NULL;
     }
     p = calloc(1, sizeof(*p));

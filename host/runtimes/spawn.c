@@ -13,6 +13,8 @@
 
 #include "host/process.h"
 
+const char *const spawn_inherited[] = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", NULL};
+
 enum { PATH_BYTES = 4096 };
 
 /* The program's path, sought in PATH as a shell would.  0 or -1 with errno. */
@@ -77,6 +79,14 @@ static int failed_exec(const struct child *child, int error)
         return 0;
     waitpid(child->pid, &status, 0);
     return error;
+}
+
+int spawn_check(const char *program, char err[P2P_ERRLEN])
+{
+    if (!strchr(program, '/') || access(program, X_OK) == 0)
+        return 0;
+    snprintf(err, P2P_ERRLEN, "cannot run '%.120s': %s", program, strerror(errno));
+    return -1;
 }
 
 int spawn_start(const struct spawn *s, struct child *child, char err[P2P_ERRLEN])

@@ -20,6 +20,12 @@ struct child {
     int pidfd; /* readable when it has ended; close-on-exec */
 };
 
+/* Names of the variables that programs get from the node; NULL ends. */
+extern const char *const spawn_inherited[];
+
+/* Can it be run, as far as can be seen now?  A name sought in PATH always passes.
+ * 0 or -1 with "cannot run …". */
+int spawn_check(const char *program, char err[P2P_ERRLEN]);
 /* 0, or -1 with "cannot run 'x': No such file or directory". */
 int spawn_start(const struct spawn *s, struct child *child, char err[P2P_ERRLEN]);
 /* Signals the whole group; harmless when it has gone. */

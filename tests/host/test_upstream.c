@@ -244,23 +244,6 @@ static void bytes_after_an_answer_end_the_connection(void **state)
     assert_int_equal(nasty_accepted(server), 2);
 }
 
-static void forgotten_connections_are_closed(void **state)
-{
-    struct endpoint other;
-    char err[P2P_ERRLEN];
-
-    (void)state;
-    serve(friendly);
-    answers(ask(), "hi");
-    assert_int_equal(endpoint_parse(&other, "127.0.0.1:1", 0, err), 0);
-    upstream_forget(all, &other);
-    assert_int_equal(nasty_open(server), 1);
-    upstream_forget(all, &to);
-    RUN_UNTIL(nasty_open(server) == 0);
-    answers(ask(), "hi");
-    assert_int_equal(nasty_accepted(server), 2);
-}
-
 static void unused_connection_is_closed_after_a_while(void **state)
 {
     (void)state;
@@ -410,7 +393,6 @@ int main(void)
         TEST(idle_connection_closed_by_the_server_is_replaced),
         TEST(idle_connection_that_talks_is_replaced),
         TEST(bytes_after_an_answer_end_the_connection),
-        TEST(forgotten_connections_are_closed),
         TEST(unused_connection_is_closed_after_a_while),
         TEST(refused_call_is_not_sent),
         TEST(connection_that_is_not_accepted_times_out),
