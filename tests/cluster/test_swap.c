@@ -197,7 +197,8 @@ static void test_half_a_file_is_never_loaded(void **state)
 static void test_a_job_ends_under_the_scheduler_that_it_began_with(void **state)
 {
     static const char *const slow = "{\"name\":\"PowerOfNSchedulerTau\",\"parameters\":[\"1\","
-                                    "\"0\",\"false\",\"1\",\"600ms\"]}";
+                                    "\"0\",\"false\",\"1\",\"3s\"]}";
+    double before = metric(0, "p2pfaas_decisions_total{action=\"probe\"}");
     struct load *load;
     unsigned wrong;
     char why[256];
@@ -205,7 +206,7 @@ static void test_a_job_ends_under_the_scheduler_that_it_began_with(void **state)
     (void)state;
     select_scheduler(0, slow);
     load = load_start(0, 4, "/function/echo", "hello", is_hello);
-    wait_metric(0, "p2pfaas_decisions_total{action=\"probe\"}", 4, 10);
+    wait_metric(0, "p2pfaas_decisions_total{action=\"probe\"}", before + 4, 10);
     select_scheduler(0, "{\"name\":\"local\"}");
     assert_true(metric(0, "p2pfaas_plugin_instances") == 2);
     assert_true(wait_until(only_one_instance, NULL, 20));
