@@ -55,7 +55,7 @@ endif
 HOST_LIBS    = $(PKG_LIBS) -lev -lhttp_parser -ldl -lm -pthread
 
 # Everything of the node but main.c: what the tests link.
-LIB_SRC   := $(wildcard engine/*.c) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/runtimes/*.c))
+LIB_SRC   := $(wildcard engine/*.c) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/runtimes/*.c host/discovery/*.c))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
 PLUGINS   := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
 SOS       := $(PLUGINS:%=$(B)/plugins/%.so)

@@ -156,6 +156,7 @@ int cluster_start(struct cluster *c, unsigned i, const char *const *more, char e
     struct cluster_node *node = &c->node[i];
     struct readiness r = {node, false};
     char id[48], listen[64], port[64], peers[256] = "peers.nodes=";
+    char *own[] = {id, listen, port, peers, "discovery.source=none"};
     char *argv[MAX_ARGS];
     unsigned n = 0;
 
@@ -168,12 +169,9 @@ int cluster_start(struct cluster *c, unsigned i, const char *const *more, char e
     argv[n++] = c->binary;
     argv[n++] = "--config";
     argv[n++] = c->config;
-    for (const char *s = id; s; s = s == id       ? listen
-                                    : s == listen ? port
-                                    : s == port   ? peers
-                                                  : NULL) {
+    for (unsigned k = 0; k < sizeof(own) / sizeof(own[0]); k++) {
         argv[n++] = "--set";
-        argv[n++] = (char *)s;
+        argv[n++] = own[k];
     }
     for (int list = 0; list < 2; list++)
         for (const char *const *s = list ? more : c->settings; s && *s && n < MAX_ARGS - 3; s++) {

@@ -13,6 +13,7 @@
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const fallbacks[] = {"local", "reject", NULL};
+static const char *const sources[] = {"p2p", "etcd", "none", NULL};
 static const char *const runtimes[] = {"process", NULL};
 static const char *const modes[] = {"fork", "http", NULL};
 static const char *const starts[] = {"on_first_use", "ahead", NULL};
@@ -39,6 +40,8 @@ static const struct p2p_param node_keys[] = {
            "XDG_RUNTIME_DIR or /tmp"),
     DURATION(struct node_config, stop_timeout, 30 * SECOND, 0, HOUR,
              "time that open jobs have to end when the node stops"),
+    STRING(struct node_config, data_dir, "",
+           "folder for what is kept over a restart; empty: nothing is"),
     P2P_PARAM_END};
 
 static const struct p2p_param log_keys[] = {
@@ -81,7 +84,38 @@ static const struct p2p_param scheduler_keys[] = {
 
 static const struct p2p_param peers_keys[] = {
     DURATION(struct peers_config, retry, 1 * SECOND, 1e7, HOUR,
-             "a peer that failed is asked again after it"),
+             "a peer that failed is asked again after it, then less and less often"),
+    P2P_PARAM_END};
+
+static const struct p2p_param discovery_keys[] = {
+    CHOICE(struct discovery_config, source, DISCOVERY_P2P, sources,
+           "p2p: nodes find each other; etcd: through an etcd server; none: peers.nodes only"),
+    INT(struct discovery_config, port, 19000, 1, 65535, "UDP and TCP port of discovery"),
+    STRING(struct discovery_config, group, "p2pfaas", "a label that other nodes see"),
+    DURATION(struct discovery_config, poll, 10 * SECOND, 1e8, HOUR,
+             "how often a node of the original P2PFaaS is asked whom it knows"),
+    DURATION(struct discovery_config, probe_interval, 1 * SECOND, 1e7, 60 * SECOND,
+             "how often some other node is checked"),
+    DURATION(struct discovery_config, probe_timeout, 0.5 * SECOND, 1e6, 60 * SECOND,
+             "time for its answer, before others are asked to check it"),
+    STRING(struct discovery_config, etcd, "http://127.0.0.1:2379",
+           "URLs of etcd servers, separated by commas"),
+    STRING(struct discovery_config, etcd_prefix, "/p2pfaas/", "under which the nodes have keys"),
+    DURATION(struct discovery_config, etcd_ttl, 10 * SECOND, 2 * SECOND, HOUR,
+             "a node that is silent for it is gone"),
+    STRING(struct discovery_config, etcd_user, "", "empty: no login"),
+    STRING(struct discovery_config, etcd_password, "", "of that user"),
+    P2P_PARAM_END};
+
+static const struct p2p_param security_keys[] = {
+    STRING(struct security_config, secret, "",
+           "of the cluster: peers prove that they know it; empty: nobody has to"),
+    DURATION(struct security_config, clock_skew, 30 * SECOND, SECOND, HOUR,
+             "the most that the clocks of two nodes may differ"),
+    STRING(struct security_config, user, "", "of the administrative REST; empty: nobody is asked"),
+    STRING(struct security_config, password, "", "of that user"),
+    BOOL(struct security_config, trust_network, false,
+         "serve peers and administration beyond loopback without secret and password"),
     P2P_PARAM_END};
 
 static const struct p2p_param function_keys[] = {
@@ -114,6 +148,8 @@ const struct config_section config_sections[] = {
     {"plugins", plugins_keys, offsetof(struct config, plugins)},
     {"scheduler", scheduler_keys, offsetof(struct config, scheduler)},
     {"peers", peers_keys, offsetof(struct config, peers)},
+    {"discovery", discovery_keys, offsetof(struct config, discovery)},
+    {"security", security_keys, offsetof(struct config, security)},
     {NULL, NULL, 0}};
 const struct p2p_param *const config_function_keys = function_keys;
 
@@ -212,42 +248,51 @@ int config_add_parameter(struct scheduler_config *s, const char *name, const cha
     return -1;
 }
 
+struct peer_list config_peers(struct config *c)
+{
+    return (struct peer_list){&c->peer, &c->n_peers};
+}
+
+struct peer_list config_seeds(struct config *c)
+{
+    return (struct peer_list){&c->discovery.seed, &c->discovery.n_seeds};
+}
+
 static void free_peer(struct peer_config *p)
 {
     free(p->name);
     free(p->address);
 }
 
-void config_clear_peers(struct config *c)
+void config_clear_peers(struct peer_list l)
 {
-    for (unsigned i = 0; i < c->n_peers; i++)
-        free_peer(&c->peer[i]);
-    free(c->peer);
-    c->peer = NULL;
-    c->n_peers = 0;
+    for (unsigned i = 0; i < *l.n; i++)
+        free_peer(&(*l.peer)[i]);
+    free(*l.peer);
+    *l.peer = NULL;
+    *l.n = 0;
 }
 
-int config_add_peer(struct config *c, const char *name, const char *address, char *err)
+int config_add_peer(struct peer_list l, const char *name, const char *address, char *err)
 {
     struct endpoint probe;
     struct peer_config *grown;
 
     if (endpoint_parse(&probe, address, 1, err))
         return -1;
-    for (unsigned i = 0; i < c->n_peers; i++)
-        if (strcmp(c->peer[i].name, name) == 0 || strcmp(c->peer[i].address, address) == 0) {
+    for (unsigned i = 0; i < *l.n; i++)
+        if (strcmp((*l.peer)[i].name, name) == 0 || strcmp((*l.peer)[i].address, address) == 0) {
             snprintf(err, P2P_ERRLEN, "'%.80s' is listed twice", name);
             return -1;
         }
-    grown =
-        c->n_peers < CONFIG_MAX_PEERS ? realloc(c->peer, (c->n_peers + 1) * sizeof(*grown)) : NULL;
+    grown = *l.n < CONFIG_MAX_PEERS ? realloc(*l.peer, (*l.n + 1) * sizeof(*grown)) : NULL;
     if (!grown) {
-        snprintf(err, P2P_ERRLEN, "more than %d peers, or out of memory", CONFIG_MAX_PEERS);
+        snprintf(err, P2P_ERRLEN, "more than %d nodes, or out of memory", CONFIG_MAX_PEERS);
         return -1;
     }
-    c->peer = grown;
-    grown[c->n_peers] = (struct peer_config){.name = strdup(name), .address = strdup(address)};
-    c->n_peers++;
+    *l.peer = grown;
+    grown[*l.n] = (struct peer_config){.name = strdup(name), .address = strdup(address)};
+    ++*l.n;
     return 0;
 }
 
@@ -274,7 +319,8 @@ void config_release(struct config *c)
     for (const struct config_section *s = config_sections; s->name; s++)
         params_release(s->keys, (char *)c + s->offset);
     config_clear_parameters(&c->scheduler);
-    config_clear_peers(c);
+    config_clear_peers(config_peers(c));
+    config_clear_peers(config_seeds(c));
     for (unsigned i = 0; i < c->n_functions; i++)
         free_function(&c->function[i]);
     free(c->function);
@@ -290,29 +336,36 @@ static int set_defaults(struct config *c, char err[P2P_ERRLEN])
     return 0;
 }
 
-static int finish_peers(struct config *c, const struct endpoint *self, char err[P2P_ERRLEN])
+/* Completes addresses with the port; the node itself is skipped. */
+static int finish_peers(struct config *c, const char *section, struct peer_list l, int64_t port,
+                        char err[P2P_ERRLEN])
 {
+    struct peer_config *list = *l.peer;
+    struct endpoint self;
     unsigned kept = 0;
 
-    for (unsigned i = 0; i < c->n_peers; i++) {
-        struct peer_config *p = &c->peer[i];
+    if (endpoint_parse(&self, c->node.advertise[0] ? c->node.advertise : c->node.listen,
+                       (uint16_t)port, err))
+        return -1;
+    for (unsigned i = 0; i < *l.n; i++) {
+        struct peer_config *p = &list[i];
 
-        if (endpoint_parse(&p->endpoint, p->address, (uint16_t)c->node.port, err))
+        if (endpoint_parse(&p->endpoint, p->address, (uint16_t)port, err))
             return -1; /* its form was checked, with its line, when it was read */
         for (unsigned k = 0; k < i; k++)
-            if (strcmp(c->peer[k].endpoint.text, p->endpoint.text) == 0) {
-                snprintf(err, P2P_ERRLEN, "%s: peers.nodes: '%s' and '%s' have the same address",
-                         c->file ? c->file : "defaults", c->peer[k].name, p->name);
+            if (strcmp(list[k].endpoint.text, p->endpoint.text) == 0) {
+                snprintf(err, P2P_ERRLEN, "%s: %s: '%s' and '%s' have the same address",
+                         c->file ? c->file : "defaults", section, list[k].name, p->name);
                 return -1;
             }
     }
-    for (unsigned i = 0; i < c->n_peers; i++) {
-        if (strcmp(c->peer[i].endpoint.text, self->text) == 0)
-            free_peer(&c->peer[i]);
+    for (unsigned i = 0; i < *l.n; i++) {
+        if (strcmp(list[i].endpoint.text, self.text) == 0)
+            free_peer(&list[i]);
         else
-            c->peer[kept++] = c->peer[i];
+            list[kept++] = list[i];
     }
-    c->n_peers = kept;
+    *l.n = kept;
     return 0;
 }
 
@@ -349,7 +402,8 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
     if (check_address(c, "listen", c->node.listen, err) ||
         (c->node.advertise[0] && check_address(c, "advertise", c->node.advertise, err)))
         return -1;
-    if (c->n_peers && !c->node.advertise[0] && is_wildcard(c->node.listen)) {
+    if ((c->n_peers || c->discovery.n_seeds) && !c->node.advertise[0] &&
+        is_wildcard(c->node.listen)) {
         snprintf(err, P2P_ERRLEN,
                  "%s: node.listen is %s and there are peers: node.advertise must be the address "
                  "that they use for this node",
@@ -359,8 +413,14 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
     if (endpoint_parse(&self, c->node.advertise[0] ? c->node.advertise : c->node.listen,
                        (uint16_t)c->node.port, err))
         return -1;
-    if (finish_peers(c, &self, err))
+    if (finish_peers(c, "peers.nodes", config_peers(c), c->node.port, err) ||
+        finish_peers(c, "discovery.seeds", config_seeds(c), c->discovery.port, err))
         return -1;
+    if (c->discovery.source == DISCOVERY_P2P && c->discovery.port == c->node.port) {
+        snprintf(err, P2P_ERRLEN, "%s: discovery.port: %d is node.port too; allowed: another one",
+                 c->file ? c->file : "defaults", (int)c->node.port);
+        return -1;
+    }
     if (!c->node.id[0]) {
         free((char *)(uintptr_t)c->node.id);
         c->node.id = strdup(self.text);

@@ -33,6 +33,7 @@ struct node_config {
     int64_t queue;         /* jobs waiting, 4 */
     const char *run_dir;   /* "" = a fresh folder under $XDG_RUNTIME_DIR or /tmp */
     int64_t stop_timeout;
+    const char *data_dir; /* what is kept over a restart; "" = nothing is */
 };
 
 struct log_config {
@@ -80,6 +81,30 @@ struct peer_config {
     struct endpoint endpoint;
 };
 
+enum discovery_source_kind { DISCOVERY_P2P, DISCOVERY_ETCD, DISCOVERY_NONE };
+
+struct discovery_config {
+    int64_t source;          /* enum discovery_source_kind */
+    int64_t port;            /* UDP and TCP, 19000 */
+    const char *group;       /* a label that others see */
+    int64_t poll;            /* of nodes of the original, 10s */
+    int64_t probe_interval;  /* 1s */
+    int64_t probe_timeout;   /* 500ms */
+    const char *etcd;        /* URLs, separated by commas */
+    const char *etcd_prefix; /* of the keys */
+    int64_t etcd_ttl;        /* of the lease, 10s */
+    const char *etcd_user, *etcd_password;
+    struct peer_config *seed; /* endpoints have the discovery port; never this node */
+    unsigned n_seeds;
+};
+
+struct security_config {
+    const char *secret;          /* of the cluster; "" = peers are not asked to prove themselves */
+    int64_t clock_skew;          /* the most that clocks of nodes may differ, 30s */
+    const char *user, *password; /* of the administrative REST; "" = none asked */
+    bool trust_network;          /* serve peers and administration beyond loopback without them */
+};
+
 enum function_runtime { FUNCTION_PROCESS };
 enum function_mode { FUNCTION_FORK, FUNCTION_HTTP };
 enum function_start { FUNCTION_ON_FIRST_USE, FUNCTION_AHEAD };
@@ -112,6 +137,8 @@ struct config {
                                  listen:port is skipped, so that all nodes of a
                                  cluster can share one file */
     unsigned n_peers;
+    struct discovery_config discovery;
+    struct security_config security;
     struct function_config *function;
     unsigned n_functions;
 };

@@ -25,15 +25,15 @@ static int override_parameter(struct config *c, const char *name, const char *va
     return config_add_parameter(s, name, value, 0, why);
 }
 
-static int override_peers(struct config *c, const char *list, char *why)
+static int override_peers(struct peer_list to, const char *list, char *why)
 {
     char *all = strdup(list), *rest = NULL;
     int rc = 0;
 
-    config_clear_peers(c);
+    config_clear_peers(to);
     for (char *word = all ? strtok_r(all, ", ", &rest) : NULL; word && rc == 0;
          word = strtok_r(NULL, ", ", &rest))
-        rc = config_add_peer(c, word, word, why);
+        rc = config_add_peer(to, word, word, why);
     free(all);
     return rc;
 }
@@ -42,7 +42,8 @@ static int set_by_path(struct config *c, const char *section, const char *key, c
                        char *why)
 {
     const char *names[40];
-    static const char *const more[] = {"parameters.NAME", "nodes", NULL};
+    static const char *const more[][2] = {
+        {"parameters.NAME", NULL}, {"nodes", NULL}, {"seeds", NULL}};
     static const char *const parameters = "parameters.";
 
     for (const struct config_section *s = config_sections; s->name; s++) {
@@ -59,18 +60,21 @@ static int set_by_path(struct config *c, const char *section, const char *key, c
         if (strcmp(section, "scheduler") == 0 && strncmp(key, parameters, strlen(parameters)) == 0)
             return override_parameter(c, key + strlen(parameters), value, why);
         if (strcmp(section, "peers") == 0 && strcmp(key, "nodes") == 0)
-            return override_peers(c, value, why);
+            return override_peers(config_peers(c), value, why);
+        if (strcmp(section, "discovery") == 0 && strcmp(key, "seeds") == 0)
+            return override_peers(config_seeds(c), value, why);
         suggest_names(s->keys,
-                      strcmp(section, "scheduler") == 0 ? more
-                      : strcmp(section, "peers") == 0   ? more + 1
-                                                        : NULL,
+                      strcmp(section, "scheduler") == 0   ? more[0]
+                      : strcmp(section, "peers") == 0     ? more[1]
+                      : strcmp(section, "discovery") == 0 ? more[2]
+                                                          : NULL,
                       names, sizeof(names) / sizeof(names[0]));
         suggest_unknown(why, P2P_ERRLEN, key, names);
         return -1;
     }
     snprintf(why, P2P_ERRLEN,
              "no such section; allowed: node, log, limits, plugins, scheduler, "
-             "peers (functions are set in the file)");
+             "peers, discovery, security (functions are set in the file)");
     return -1;
 }
 

@@ -164,10 +164,10 @@ static int read_parameters(struct reader *r, const yaml_node_t *n)
     return 0;
 }
 
-/* ---- peers.nodes ---- */
+/* ---- peers.nodes, discovery.seeds ---- */
 
 struct peer_text {
-    const char *name, *address;
+    const char *list, *name, *address;
 };
 
 static int read_peer_key(struct reader *r, void *ctx, const char *key, const yaml_node_t *key_at,
@@ -175,7 +175,7 @@ static int read_peer_key(struct reader *r, void *ctx, const char *key, const yam
 {
     static const char *const names[] = {"name", "address", NULL};
     struct peer_text *p = ctx;
-    const char *text = text_of(r, value, "peers.nodes");
+    const char *text = text_of(r, value, p->list);
 
     if (!text)
         return -1;
@@ -184,31 +184,32 @@ static int read_peer_key(struct reader *r, void *ctx, const char *key, const yam
     else if (strcmp(key, "address") == 0)
         p->address = text;
     else
-        return unknown_key(r, key_at, "peers.nodes", key, NULL, names);
+        return unknown_key(r, key_at, p->list, key, NULL, names);
     return 0;
 }
 
-static int read_peers(struct reader *r, const yaml_node_t *n)
+static int read_peers(struct reader *r, const yaml_node_t *n, const char *list, struct peer_list to)
 {
     if (is_empty(n))
         return 0;
     if (n->type != YAML_SEQUENCE_NODE)
-        return fail(r, n, "peers.nodes is %s; allowed: a list of addresses", kind_of(n));
+        return fail(r, n, "%s is %s; allowed: a list of addresses", list, kind_of(n));
     for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
         const yaml_node_t *item = node(r, *i);
-        struct peer_text p = {NULL, NULL};
+        struct peer_text p = {list, NULL, NULL};
         char why[P2P_ERRLEN];
 
         if (item->type == YAML_SCALAR_NODE)
-            p.address = text_of(r, item, "peers.nodes");
-        else if (each_entry(r, item, "peers.nodes", read_peer_key, &p))
+            p.address = text_of(r, item, list);
+        else if (each_entry(r, item, list, read_peer_key, &p))
             return -1;
         if (!p.address)
             return fail(r, item,
-                        "peers.nodes: an entry without address; allowed: 127.0.0.2 or "
-                        "{name: n2, address: 127.0.0.2:18080}");
-        if (config_add_peer(r->c, p.name ? p.name : p.address, p.address, why))
-            return fail(r, item, "peers.nodes: %.180s", why);
+                        "%s: an entry without address; allowed: 127.0.0.2 or "
+                        "{name: n2, address: 127.0.0.2:18080}",
+                        list);
+        if (config_add_peer(to, p.name ? p.name : p.address, p.address, why))
+            return fail(r, item, "%s: %.180s", list, why);
     }
     return 0;
 }
@@ -368,8 +369,12 @@ static int read_key(struct reader *r, void *ctx, const char *key, const yaml_nod
         more[0] = "parameters";
     } else if (strcmp(s->name, "peers") == 0) {
         if (strcmp(key, "nodes") == 0)
-            return read_peers(r, value);
+            return read_peers(r, value, "peers.nodes", config_peers(r->c));
         more[0] = "nodes";
+    } else if (strcmp(s->name, "discovery") == 0) {
+        if (strcmp(key, "seeds") == 0)
+            return read_peers(r, value, "discovery.seeds", config_seeds(r->c));
+        more[0] = "seeds";
     }
     return unknown_key(r, key_at, s->name, key, s->keys, more);
 }

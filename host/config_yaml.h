@@ -23,9 +23,17 @@ int config_override(struct config *c, const char *text, char err[P2P_ERRLEN]);
 /* Each 0, or -1 with a reason that does not name the place. */
 int config_add_parameter(struct scheduler_config *s, const char *name, const char *value, int line,
                          char *err);
-int config_add_peer(struct config *c, const char *name, const char *address, char *err);
 void config_clear_parameters(struct scheduler_config *s);
-void config_clear_peers(struct config *c);
+
+/* peers.nodes and discovery.seeds: lists of the same form. */
+struct peer_list {
+    struct peer_config **peer;
+    unsigned *n;
+};
+struct peer_list config_peers(struct config *c);
+struct peer_list config_seeds(struct config *c);
+int config_add_peer(struct peer_list l, const char *name, const char *address, char *err);
+void config_clear_peers(struct peer_list l);
 
 /* malloc'ed text with ${BIN} and ${LIB} replaced; NULL when memory is short. */
 char *config_expand(const char *text);

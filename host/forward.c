@@ -15,9 +15,10 @@ static void evidence(struct node *n, uint32_t id, enum peer_evidence what, const
 {
     const struct peer *peer;
 
-    if (!peers_evidence(&n->peers, id, what))
+    if (!peers_evidence(&n->peers, id, what, clock_ns()))
         return;
     peer = peers_get(&n->peers, id);
+    discovery_evidence(n, &peer->endpoint, what == PEER_ANSWERED);
     if (what == PEER_ANSWERED)
         log_event(LOG_INFO, "peer is up", LOG_STR("peer", peer->name));
     else
@@ -281,7 +282,7 @@ void peers_revive(struct shard *s)
 {
     enum { AT_ONCE = 64 };
     uint32_t ids[AT_ONCE];
-    uint32_t n = peers_down(&s->node->peers, ids, AT_ONCE);
+    uint32_t n = peers_due(&s->node->peers, clock_ns(), ids, AT_ONCE);
 
     for (uint32_t i = 0; i < n; i++) {
         struct probe *p = probe_new(s);

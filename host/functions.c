@@ -79,15 +79,31 @@ const char *function_name(struct function_names *names, uint32_t id)
     return name;
 }
 
+static uint32_t find_locked(const struct function_names *names, const char *name)
+{
+    for (unsigned i = 1; i < names->n; i++)
+        if (strcmp(names->name[i], name) == 0)
+            return i;
+    return 0;
+}
+
+uint32_t function_names_find(struct function_names *names, const char *name)
+{
+    uint32_t id;
+
+    pthread_mutex_lock(&names->lock);
+    id = find_locked(names, name);
+    pthread_mutex_unlock(&names->lock);
+    return id;
+}
+
 /* 0 when there is no room for another name. */
 static uint32_t intern(struct function_names *names, const char *name)
 {
-    uint32_t id = 0;
+    uint32_t id;
 
     pthread_mutex_lock(&names->lock);
-    for (unsigned i = 1; i < names->n && !id; i++)
-        if (strcmp(names->name[i], name) == 0)
-            id = i;
+    id = find_locked(names, name);
     if (!id && names->n < CONFIG_MAX_FUNCTIONS) {
         names->name[names->n] = strdup(name);
         if (names->name[names->n])

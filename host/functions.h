@@ -60,6 +60,8 @@ struct function_names {
 void function_names_init(struct function_names *names);
 void function_names_release(struct function_names *names);
 const char *function_name(struct function_names *names, uint32_t id);
+/* 0 when this node has never known it. */
+uint32_t function_names_find(struct function_names *names, const char *name);
 
 /* Makes the table of a configuration, taking over what did not change from `old`
  * (may be NULL).  A function that cannot be set up is in the table with its

@@ -220,6 +220,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
         goto fail;
     }
     slots_configure(&n->slots, (uint32_t)c->node.slots, (uint32_t)c->node.queue, true);
+    n->peers.retry_ns = (uint64_t)c->peers.retry;
     if (peers_configure(&n->peers, c->peer, c->n_peers, err) || node_select(n, c, err) ||
         make_shards(n, c, err))
         goto fail;
@@ -265,7 +266,7 @@ struct comparison {
 
 static void compare(void *ctx, const char *section, const struct p2p_param *p)
 {
-    static const char *const fixed[] = {"node", "limits", "plugins"};
+    static const char *const fixed[] = {"node", "limits", "plugins", "discovery", "security"};
     static const char *const live[] = {"slots", "queue", "stop_timeout"};
     const struct comparison *c = ctx;
     char old[256], new[256];
@@ -313,6 +314,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
         goto end;
     }
     take_functions(n, table);
+    n->peers.retry_ns = (uint64_t)c->config.peers.retry;
     if (peers_configure(&n->peers, c->config.peer, c->config.n_peers, err))
         goto end; /* out of memory: the peers are as before */
     settings = engine_settings(&c->config);
@@ -333,6 +335,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
             reactor_post(&s->reactor, &s->functions_changed);
         s->functions_posted = true;
     }
+    discovery_changed(n);
     n->reloads++;
     rc = 0;
 end:

@@ -5,6 +5,7 @@
 #define HOST_NODE_H
 
 #include "engine/engine.h"
+#include "host/discovery/discovery.h"
 #include "host/functions.h"
 #include "host/peers.h"
 #include "host/shard.h"
@@ -29,6 +30,8 @@ struct node {
     struct catalog *catalog;
     struct engine *engine;
     struct peers peers;
+    const struct discovery_source *discovery_source; /* NULL = none; set before the threads start */
+    struct discovery *discovery;                     /* main thread */
     struct slots slots;
     struct p2p_node view; /* of itself, under the peers' lock */
     _Atomic bool stopping;

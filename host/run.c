@@ -70,6 +70,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int events)
     }
     log_event(LOG_INFO, "stopping", LOG_INT("signal", w->signum));
     n->stopping = true;
+    discovery_leave(n);
     for (unsigned i = 0; i < n->n_shards; i++)
         reactor_post(&n->shards[i].reactor, &n->shards[i].stop);
     ev_timer_init(&n->stop_timer, on_stop_timeout,
@@ -210,13 +211,26 @@ static int start_threads(struct node *n, char err[P2P_ERRLEN])
     return error ? -1 : 0;
 }
 
+/* It ends already: no signal changes that, and a stopped watcher would let it kill. */
+static void end_signals(void)
+{
+    sigset_t ours;
+
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+}
+
 int node_run(struct node *n, char err[P2P_ERRLEN])
 {
     struct engine_current now;
 
     signal(SIGPIPE, SIG_IGN);
     start_watchers(n); /* whoever sees it serve may signal it */
-    if (node_listen(n, err) || start_threads(n, err)) {
+    if (node_listen(n, err) || discovery_start(n, err) || start_threads(n, err)) {
+        discovery_stop(n);
         stop_watchers(n);
         return -1;
     }
@@ -227,8 +241,8 @@ int node_run(struct node *n, char err[P2P_ERRLEN])
               LOG_STR("scheduler", now.full), LOG_INT("threads", n->n_shards),
               LOG_INT("functions", n->functions->n));
     shard_run(&n->shards[0]);
-    signal(SIGTERM, SIG_IGN); /* it ends already */
-    signal(SIGINT, SIG_IGN);
+    end_signals();
+    discovery_stop(n);
     stop_watchers(n);
     log_event(LOG_INFO, "stopped");
     return 0;

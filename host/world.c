@@ -17,8 +17,7 @@ static void enter(void *ctx, struct p2p_request *rq)
     n->view.queue_limit = n->slots.queue_enabled ? n->slots.queue_limit : 0;
     rq->now_ns = clock_ns();
     rq->node = &n->view;
-    rq->peers = n->peers.up;
-    rq->n_peers = n->peers.n_up;
+    rq->peers = peers_view_locked(&n->peers, rq->function, &rq->n_peers);
 }
 
 static void leave(void *ctx)

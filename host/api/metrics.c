@@ -191,17 +191,11 @@ static void write_plugin_metric(void *ctx, const char *name, const char *help, b
 
 static void write_peers(struct buf *b, struct node *n)
 {
-    say(b, "peers", "gauge", "listed peers");
-    {
-        uint32_t up,
-            down = peers_down(&n->peers, (uint32_t[CONFIG_MAX_PEERS]){0}, CONFIG_MAX_PEERS);
+    uint32_t up, down;
 
-        pthread_mutex_lock(&n->peers.lock);
-        up = n->peers.n_up;
-        pthread_mutex_unlock(&n->peers.lock);
-        buf_printf(b, "p2pfaas_peers{state=\"up\"} %u\np2pfaas_peers{state=\"down\"} %u\n", up,
-                   down);
-    }
+    peers_count(&n->peers, &up, &down);
+    say(b, "peers", "gauge", "other nodes that are known");
+    buf_printf(b, "p2pfaas_peers{state=\"up\"} %u\np2pfaas_peers{state=\"down\"} %u\n", up, down);
 }
 
 void api_metrics(struct exchange *x)

@@ -83,8 +83,9 @@ static void refuses(const char *yaml, const char *override, int line, const char
 
 static void test_tables_are_sound_and_what_is_not_given_is_default(void **state)
 {
-    static const size_t sizes[] = {sizeof(c.node),    sizeof(c.log),       sizeof(c.limits),
-                                   sizeof(c.plugins), sizeof(c.scheduler), sizeof(c.peers)};
+    static const size_t sizes[] = {sizeof(c.node),      sizeof(c.log),       sizeof(c.limits),
+                                   sizeof(c.plugins),   sizeof(c.scheduler), sizeof(c.peers),
+                                   sizeof(c.discovery), sizeof(c.security)};
     size_t n = 0;
 
     (void)state;
@@ -268,6 +269,22 @@ static void test_peers_need_an_address_and_may_have_a_name(void **state)
     REFUSES(2, "peers:\n  nodes: 127.0.0.2\n", "peers.nodes is a value", "a list of addresses");
 }
 
+static void test_seeds_are_a_list_of_the_same_form(void **state)
+{
+    (void)state;
+    reads("discovery:\n  port: 7\n  seeds: [127.0.0.2, '127.0.0.3:9', 127.0.0.1]\n", NULL);
+    assert_int_equal(c.discovery.n_seeds, 2); /* it is none to itself */
+    assert_string_equal(c.discovery.seed[0].endpoint.text, "127.0.0.2:7");
+    assert_string_equal(c.discovery.seed[1].endpoint.text, "127.0.0.3:9");
+    reads("", "discovery.seeds=127.0.0.4,127.0.0.5");
+    assert_int_equal(c.discovery.n_seeds, 2);
+    assert_string_equal(c.discovery.seed[1].endpoint.text, "127.0.0.5:19000");
+    REFUSES(2, "discovery:\n  seeds: 127.0.0.2\n", "discovery.seeds is a value", "a list");
+    REFUSES(1, "discovery: {seeds: [a]}", "discovery.seeds", "'a'", "numeric");
+    REFUSES(1, "discovery: {nodes: [a]}", "discovery.nodes", "seeds");
+    REFUSES(0, "discovery: {port: 18080}", "discovery.port", "node.port");
+}
+
 static void test_one_file_serves_all_nodes_of_a_cluster(void **state)
 {
     static const char file[] = "peers: {nodes: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3']}\n"
@@ -388,6 +405,7 @@ int main(void)
                                        T(parameters_are_kept_as_written_with_their_lines),
                                        T(numbers_of_entries_are_bounded),
                                        T(peers_need_an_address_and_may_have_a_name),
+                                       T(seeds_are_a_list_of_the_same_form),
                                        T(one_file_serves_all_nodes_of_a_cluster),
                                        T(commands_are_lists_or_split_at_blanks),
                                        T(functions_without_a_right_name_or_command_are_told),

@@ -1,0 +1,107 @@
+#include "host/discovery/discovery.h"
+
+#include <stdlib.h>
+
+#include "host/log.h"
+#include "host/node.h"
+
+static const struct discovery_source *const sources[] = {[DISCOVERY_NONE] = NULL};
+
+int discovery_start(struct node *n, char err[P2P_ERRLEN])
+{
+    const struct discovery_source *source = sources[n->config->config.discovery.source];
+
+    if (!source)
+        return 0;
+    n->discovery = source->start(n, err);
+    if (!n->discovery)
+        return -1;
+    n->discovery_source = source;
+    return 0;
+}
+
+void discovery_leave(struct node *n)
+{
+    if (n->discovery)
+        n->discovery_source->leave(n->discovery);
+}
+
+void discovery_stop(struct node *n)
+{
+    if (n->discovery)
+        n->discovery_source->stop(n->discovery);
+    n->discovery = NULL;
+}
+
+void discovery_changed(struct node *n)
+{
+    if (n->discovery)
+        n->discovery_source->changed(n->discovery);
+}
+
+void discovery_describe(struct node *n, struct cJSON *out)
+{
+    if (n->discovery_source)
+        n->discovery_source->describe(n->discovery, out);
+}
+
+/* ---- evidence, on its way to the main thread ---- */
+
+struct evidence {
+    struct task task;
+    struct node *node;
+    struct endpoint peer;
+    bool answered;
+};
+
+static void on_evidence(struct task *t)
+{
+    struct evidence *e = (struct evidence *)t;
+
+    if (e->node->discovery)
+        e->node->discovery_source->evidence(e->node->discovery, &e->peer, e->answered);
+    free(e);
+}
+
+void discovery_evidence(struct node *n, const struct endpoint *peer, bool answered)
+{
+    struct evidence *e = n->discovery_source ? malloc(sizeof(*e)) : NULL;
+
+    if (!e) /* the source finds out by itself */
+        return;
+    *e = (struct evidence){.task.run = on_evidence, .node = n, .peer = *peer, .answered = answered};
+    reactor_post(&n->shards[0].reactor, &e->task);
+}
+
+/* ---- to the peer table ---- */
+
+void discovery_joined(struct node *n, const struct discovery_member *m)
+{
+    uint64_t offers[PEER_OFFER_WORDS] = {0};
+    struct peer_member peer = {.name = m->name,
+                               .group = m->group,
+                               .endpoint = m->endpoint,
+                               .protocol = m->protocol,
+                               .slots = m->slots,
+                               .offers = m->knows_functions ? offers : NULL};
+    char err[P2P_ERRLEN];
+
+    for (unsigned i = 0; m->knows_functions && i < m->n_functions; i++) {
+        uint32_t id = function_names_find(&n->names, m->functions[i]);
+
+        if (id)
+            offers[id / 64] |= (uint64_t)1 << id % 64;
+    }
+    if (peers_join(&n->peers, &peer, err) == P2P_NONE)
+        log_event(LOG_WARN, "a node cannot be a peer", LOG_STR("why", err));
+}
+
+void discovery_dead(struct node *n, const struct endpoint *e)
+{
+    peers_dead(&n->peers, e, clock_ns());
+}
+
+void discovery_left(struct node *n, const struct endpoint *e)
+{
+    peers_left(&n->peers, e);
+}
