@@ -14,6 +14,7 @@
 struct shard;
 struct MHD_Connection;
 struct route;
+struct listener;
 
 enum exchange_state {
     EXCHANGE_NEW,
@@ -27,6 +28,7 @@ enum exchange_state {
 
 struct exchange {
     struct shard *shard;
+    const struct listener *listener;   /* where it came in */
     struct MHD_Connection *connection; /* NULL in EXCHANGE_LEFT */
     enum exchange_state state;
     const struct route *route;

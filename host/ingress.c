@@ -2,64 +2,24 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "host/job.h"
-#include "host/log.h"
+#include "host/listener.h"
 #include "host/route.h"
 #include "host/wire.h"
 
 enum {
-    BACKLOG = 4096,
-    RUNS_A_TURN = 64, /* of the daemon, before the loop looks at anything else */
     /* Runs of the daemon that see a job still at work before its connection is
      * suspended: to suspend and resume costs three system calls, to look again none. */
     LOOKS = 8,
     DRAIN_MOST = 1 << 30,       /* bytes of a refused body that are read */
-    POOL_EXTRA = 4096,          /* beyond limits.headers: the answer's header lines too */
     POOL_MARGIN = 1024,         /* status line, Date, what the daemon adds */
     POOL_A_HEADER = 64,         /* the daemon's own record of one */
     OWN_ANSWER_MOST = 64 << 20, /* metrics, plugins: not held to limits.body */
 };
-static const double SWEEP_SECONDS = 0.1;
-
-int ingress_listen(struct endpoint *at, bool shared, char err[P2P_ERRLEN])
-{
-    int one = 1, fd = -1;
-    uint16_t port;
-
-    fd = socket(at->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        goto fail;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one))))
-        goto fail;
-    if (bind(fd, (struct sockaddr *)&at->address, at->length) || listen(fd, BACKLOG))
-        goto fail;
-    at->length = sizeof(at->address);
-    if (getsockname(fd, (struct sockaddr *)&at->address, &at->length))
-        goto fail;
-    /* Both families keep the port at the same place. */
-    port = ntohs(((struct sockaddr_in *)&at->address)->sin_port);
-    {
-        char *colon = strrchr(at->text, ':');
-
-        snprintf(colon, sizeof(at->text) - (size_t)(colon - at->text), ":%u", port);
-    }
-    return fd;
-fail:
-    snprintf(err, P2P_ERRLEN, "cannot listen on %s: %s%s", at->text, strerror(errno),
-             errno == EADDRINUSE ? "; another node may run there, see node.listen and node.port"
-                                 : "");
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
 static void enter_state(struct exchange *x, enum exchange_state state)
 {
     x->shard->in_state[x->state]--;
@@ -75,7 +35,7 @@ static bool headers_fit(const struct exchange *x)
     const struct headers *h = &x->response.headers;
 
     return x->head + h->text.len + (size_t)h->count * 4 + POOL_MARGIN <=
-           x->shard->limits.headers + POOL_EXTRA;
+           x->shard->limits.headers + LISTENER_POOL_EXTRA;
 }
 
 static void refuse_headers(struct exchange *x)
@@ -205,7 +165,7 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     x->connection = connection;
     enter_state(x, EXCHANGE_BODY);
     x->close = x->shard->node->stopping;
-    x->route = route_find(x->uri.data, path_len);
+    x->route = route_find(x->listener->routes, x->uri.data, path_len);
     x->head = x->uri.len + POOL_A_HEADER;
     if (x->head > x->shard->limits.headers) {
         exchange_error(x, MHD_HTTP_URI_TOO_LONG, MHD_HTTP_URI_TOO_LONG,
@@ -305,9 +265,9 @@ static void look_again(struct exchange *x)
     MHD_suspend_connection(x->connection);
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *size, void **context)
+enum MHD_Result ingress_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *size, void **context)
 {
     struct exchange *x = *context;
 
@@ -341,10 +301,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 }
 
 /* The request target as it was sent, before the daemon takes it apart: made
- * here, the exchange is what the daemon hands to on_request. */
-static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+ * here, the exchange is what the daemon hands to ingress_request. */
+void *ingress_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
-    struct job *j = job_new(cls);
+    const struct listener *l = cls;
+    struct job *j = job_new(l->shard);
 
     (void)connection;
     if (!j)
@@ -353,6 +314,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
         job_free(j);
         return NULL;
     }
+    j->x.listener = l;
     j->x.shard->n_exchanges++;
     j->x.shard->in_state[EXCHANGE_NEW]++;
     j->x.shard->moved = true;
@@ -382,8 +344,8 @@ static void on_broken(struct exchange *x)
     job_client_gone(j);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
-                         enum MHD_RequestTerminationCode how)
+void ingress_completed(void *cls, struct MHD_Connection *connection, void **context,
+                       enum MHD_RequestTerminationCode how)
 {
     struct exchange *x = *context;
 
@@ -399,33 +361,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         end_exchange(x);
 }
 
-/* Paths are passed on as they came. */
-static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
-{
-    (void)cls;
-    (void)connection;
-    return strlen(text);
-}
-
-/* ---- the daemon on the loop ---- */
-
-/* Has the daemon more to do at once?  It always says so while it looks at a job that
- * is at work; then only what is under way in it tells. */
-static bool is_busy(struct shard *s)
-{
-    bool receiving = s->in_state[EXCHANGE_NEW] + s->in_state[EXCHANGE_BODY] > 0;
-    bool looking = s->in_state[EXCHANGE_WORKING] > s->n_suspended;
-    MHD_UNSIGNED_LONG_LONG timeout;
-
-    if (s->run_again)
-        return true;
-    if (looking && !(receiving && s->moved) && s->in_state[EXCHANGE_SENDING] == 0)
-        return false;
-    return MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0;
-}
-
 /* Frees the exchanges whose connections broke before their jobs ended. */
-static void end_left(struct shard *s)
+void ingress_end_left(struct shard *s)
 {
     struct job *j;
 
@@ -433,112 +370,4 @@ static void end_left(struct shard *s)
         s->left = j->next;
         end_exchange(&j->x);
     }
-}
-
-static void run_daemon(struct shard *s)
-{
-    int runs = 0;
-
-    ev_idle_stop(s->reactor.loop, &s->more);
-    do {
-        s->run_again = s->moved = false;
-        MHD_run(s->daemon);
-    } while (is_busy(s) && ++runs < RUNS_A_TURN);
-    if (runs == RUNS_A_TURN)
-        ev_idle_start(s->reactor.loop, &s->more);
-}
-
-static void on_more(struct ev_loop *loop, ev_idle *w, int events)
-{
-    (void)loop;
-    (void)events;
-    ((struct shard *)w->data)->run_again = true;
-}
-
-/* The daemon runs once a turn of the loop, when the answers of the turn are there. */
-static void on_readable(struct ev_loop *loop, ev_io *w, int events)
-{
-    struct shard *s = w->data;
-
-    (void)loop;
-    (void)events;
-    s->run_again = true;
-}
-
-static void before_sleep(struct ev_loop *loop, ev_prepare *w, int events)
-{
-    struct shard *s = w->data;
-
-    (void)loop;
-    (void)events;
-    if (s->run_again)
-        run_daemon(s);
-    end_left(s);
-}
-
-static void on_overdue(struct ev_loop *loop, ev_timer *w, int events)
-{
-    struct shard *s = w->data;
-
-    (void)loop;
-    (void)events;
-    jobs_sweep(s);
-    s->run_again = true;
-}
-
-int ingress_start(struct shard *s, int fd, char err[P2P_ERRLEN])
-{
-    const struct config *c = &s->node->config->config;
-    const union MHD_DaemonInfo *info;
-    unsigned connections = (unsigned)(c->limits.connections / s->node->n_shards);
-
-    s->listen_fd = fd;
-    s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request, s,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)c->limits.headers + POOL_EXTRA,
-        MHD_OPTION_CONNECTION_LIMIT, connections ? connections : 1, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)(c->limits.idle_timeout / 1000000000), MHD_OPTION_END);
-    if (!s->daemon) {
-        snprintf(err, P2P_ERRLEN, "cannot start the HTTP daemon on %s", s->node->self.text);
-        close(fd);
-        return -1;
-    }
-    info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    ev_io_init(&s->readable, on_readable, info->epoll_fd, EV_READ);
-    s->readable.data = s;
-    ev_io_start(s->reactor.loop, &s->readable);
-    ev_idle_init(&s->more, on_more);
-    s->more.data = s;
-    ev_prepare_init(&s->before_sleep, before_sleep);
-    s->before_sleep.data = s;
-    ev_prepare_start(s->reactor.loop, &s->before_sleep);
-    ev_timer_init(&s->overdue, on_overdue, SWEEP_SECONDS, SWEEP_SECONDS);
-    s->overdue.data = s;
-    ev_timer_start(s->reactor.loop, &s->overdue);
-    run_daemon(s);
-    return 0;
-}
-
-void ingress_quiesce(struct shard *s)
-{
-    int fd = MHD_quiesce_daemon(s->daemon);
-
-    if (fd >= 0)
-        close(fd);
-}
-
-void ingress_stop(struct shard *s)
-{
-    if (!s->daemon)
-        return;
-    run_daemon(s);
-    ev_idle_stop(s->reactor.loop, &s->more);
-    ev_io_stop(s->reactor.loop, &s->readable);
-    ev_prepare_stop(s->reactor.loop, &s->before_sleep);
-    ev_timer_stop(s->reactor.loop, &s->overdue);
-    MHD_stop_daemon(s->daemon);
-    s->daemon = NULL;
-    end_left(s);
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/ingress.h"
 #include "host/log.h"
 #include "host/process.h"
+#include "host/route.h"
 
 /* ---- making ---- */
 
@@ -143,6 +143,8 @@ static void warn_of_descriptors(const struct config *c)
 
 int node_listen(struct node *n, char err[P2P_ERRLEN])
 {
+    static const char keys[] = "node.listen and node.port";
+    unsigned connections = (unsigned)n->config->config.limits.connections;
     bool shared = n->n_shards > 1;
     int fd;
 
@@ -151,14 +153,15 @@ int node_listen(struct node *n, char err[P2P_ERRLEN])
         /* Shared ports would let a second node slip in: look before. */
         struct endpoint probe = n->self;
 
-        fd = ingress_listen(&probe, false, err);
+        fd = listener_open(&probe, false, keys, err);
         if (fd < 0)
             return -1;
         close(fd);
     }
     for (unsigned i = 0; i < n->n_shards; i++) {
-        fd = ingress_listen(&n->self, shared, err);
-        if (fd < 0 || ingress_start(&n->shards[i], fd, err))
+        fd = listener_open(&n->self, shared, keys, err);
+        if (fd < 0 || listener_start(&n->shards[i].listener[SHARD_FRONT], &n->shards[i],
+                                     &node_routes, fd, connections / n->n_shards, err))
             return -1;
     }
     return 0;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct route routes[] = {
+static const struct route routes[] = {
     {"/function/", ROUTE_ANY, ROUTE_JOB, NULL, "invoke a function: /function/NAME[/path][?query]"},
     {"/peer/function/", ROUTE_ANY, ROUTE_PEER, NULL, "the same, from another node"},
     {"/monitoring/load", ROUTE_GET, ROUTE_ANSWER, api_load, "running and waiting jobs, as headers"},
@@ -18,17 +18,17 @@ const struct route routes[] = {
     {"/readyz", ROUTE_GET, ROUTE_ANSWER, api_ready, "200 while it accepts invocations"},
     {"/", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, api_root, "this list"},
 };
-const unsigned n_routes = sizeof(routes) / sizeof(routes[0]);
+const struct route_table node_routes = {routes, sizeof(routes) / sizeof(routes[0])};
 
-const struct route *route_find(const char *path, size_t len)
+const struct route *route_find(const struct route_table *t, const char *path, size_t len)
 {
-    for (unsigned i = 0; i < n_routes; i++) {
-        size_t n = strlen(routes[i].path);
-        bool prefix = n > 1 && routes[i].path[n - 1] == '/';
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct route *r = &t->routes[i];
+        size_t n = strlen(r->path);
+        bool prefix = n > 1 && r->path[n - 1] == '/';
 
-        if (prefix ? len > n && memcmp(path, routes[i].path, n) == 0
-                   : len == n && memcmp(path, routes[i].path, n) == 0)
-            return &routes[i];
+        if ((prefix ? len > n : len == n) && memcmp(path, r->path, n) == 0)
+            return r;
     }
     return NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * route.h - the REST surface, one table: route.c.
+ * route.h - the REST surface: a table a port.
  */
 #ifndef HOST_ROUTE_H
 #define HOST_ROUTE_H
@@ -29,12 +29,17 @@ struct route {
     const char *help;
 };
 
+/* What can be asked at one port. */
+struct route_table {
+    const struct route *routes;
+    unsigned n;
+};
+extern const struct route_table node_routes;
+
 /* The route of a path (query excluded by length), or NULL. */
-const struct route *route_find(const char *path, size_t len);
+const struct route *route_find(const struct route_table *t, const char *path, size_t len);
 unsigned route_method(const char *method); /* 0 when it is none of the above */
 void route_allow(const struct route *r, char *out, size_t size); /* "GET, POST" */
-extern const struct route routes[];
-extern const unsigned n_routes;
 
 /* The handlers, one file a resource in host/api/. */
 void api_root(struct exchange *x);

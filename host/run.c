@@ -90,7 +90,7 @@ void node_shard_ended(struct node *n)
     n->closing = true;
     /* No request looks at the functions any more. */
     for (unsigned i = 0; i < n->n_shards; i++)
-        ingress_stop(&n->shards[i]);
+        listener_stop(&n->shards[i].listener[SHARD_FRONT]);
     for (unsigned i = 0; i < n->n_shards; i++) {
         function_table_unref(n->shards[i].functions);
         n->shards[i].functions = NULL;

@@ -36,7 +36,7 @@ static void on_stop(struct task *t)
     struct shard *s = (struct shard *)((char *)t - offsetof(struct shard, stop));
 
     s->quiesced = true;
-    ingress_quiesce(s);
+    listener_quiesce(&s->listener[SHARD_FRONT]);
     shard_end_if_idle(s);
 }
 
@@ -81,7 +81,6 @@ int shard_init(struct shard *s, struct node *node, unsigned index, char err[P2P_
     memset(s, 0, sizeof(*s));
     s->node = node;
     s->index = index;
-    s->listen_fd = -1;
     s->limits.headers = (size_t)c->limits.headers;
     s->limits.body = (size_t)c->limits.body;
     s->functions_changed.run = on_functions_changed;
@@ -97,12 +96,15 @@ int shard_init(struct shard *s, struct node *node, unsigned index, char err[P2P_
         reactor_release(&s->reactor);
         return -1;
     }
+    listeners_init(s);
     return 0;
 }
 
 void shard_release(struct shard *s)
 {
-    ingress_stop(s);
+    for (int i = 0; i < SHARD_LISTENERS; i++)
+        listener_stop(&s->listener[i]);
+    listeners_release(s);
     function_table_unref(s->functions);
     s->functions = NULL;
     upstreams_free(s->reactor.upstreams);

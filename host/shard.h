@@ -10,13 +10,16 @@
 
 #include "host/exchange.h"
 #include "host/functions.h"
+#include "host/listener.h"
 #include "host/metrics.h"
 #include "host/reactor.h"
 
 struct node;
 struct job;
 struct probe;
-struct MHD_Daemon;
+
+/* The node's port; the first shard has discovery's too. */
+enum { SHARD_FRONT, SHARD_DISCOVERY, SHARD_LISTENERS };
 
 struct shard {
     struct node *node;
@@ -27,15 +30,13 @@ struct shard {
     struct function_table *functions;
     struct http_limits limits;
 
-    /* ingress.c */
-    struct MHD_Daemon *daemon;
-    int listen_fd;
-    ev_io readable;
+    /* listener.c, ingress.c */
+    struct listener listener[SHARD_LISTENERS];
     ev_prepare before_sleep;
     ev_timer overdue; /* of idle clients, and the sweep for those who hung up */
-    ev_idle more;     /* the daemon is to run again */
+    ev_idle more;     /* the daemons are to run again */
     bool run_again;   /* an answer is ready */
-    bool moved;       /* bytes of a request came in the daemon's last run */
+    bool moved;       /* bytes of a request came in the daemons' last run */
     unsigned in_state[EXCHANGE_STATES];
     unsigned n_suspended; /* of those at work */
     struct job *left;     /* ended after their connections broke */

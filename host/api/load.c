@@ -37,14 +37,15 @@ void api_root(struct exchange *x)
     cJSON_AddStringToObject(json, "name", P2PFAAS_NAME);
     cJSON_AddStringToObject(json, "version", P2PFAAS_VERSION);
     cJSON_AddStringToObject(json, "id", x->shard->node->id);
-    for (unsigned i = 0; i < n_routes; i++) {
+    for (unsigned i = 0; i < node_routes.n; i++) {
+        const struct route *r = &node_routes.routes[i];
         cJSON *row = cJSON_CreateObject();
         char allow[64];
 
-        route_allow(&routes[i], allow, sizeof(allow));
-        cJSON_AddStringToObject(row, "path", routes[i].path);
+        route_allow(r, allow, sizeof(allow));
+        cJSON_AddStringToObject(row, "path", r->path);
         cJSON_AddStringToObject(row, "methods", allow);
-        cJSON_AddStringToObject(row, "help", routes[i].help);
+        cJSON_AddStringToObject(row, "help", r->help);
         cJSON_AddItemToArray(list, row);
     }
     exchange_json(x, MHD_HTTP_OK, json);

@@ -11,7 +11,7 @@
 
 static const struct route *find(const char *path)
 {
-    return route_find(path, strlen(path));
+    return route_find(&node_routes, path, strlen(path));
 }
 
 static void leads_to(const char *path, const char *route)
@@ -41,9 +41,9 @@ static bool is_prefix(const struct route *r)
 static void test_every_route_is_complete(void **state)
 {
     (void)state;
-    assert_true(n_routes > 0);
-    for (unsigned i = 0; i < n_routes; i++) {
-        const struct route *r = &routes[i];
+    assert_true(node_routes.n > 0);
+    for (unsigned i = 0; i < node_routes.n; i++) {
+        const struct route *r = &node_routes.routes[i];
 
         assert_int_equal(r->path[0], '/');
         assert_true(r->methods & ROUTE_ANY);
@@ -58,9 +58,10 @@ static void test_every_route_is_found_by_its_own_path(void **state)
     char path[128];
 
     (void)state;
-    for (unsigned i = 0; i < n_routes; i++) {
-        snprintf(path, sizeof(path), "%s%s", routes[i].path, is_prefix(&routes[i]) ? "x" : "");
-        assert_ptr_equal(find(path), &routes[i]);
+    for (unsigned i = 0; i < node_routes.n; i++) {
+        snprintf(path, sizeof(path), "%s%s", node_routes.routes[i].path,
+                 is_prefix(&node_routes.routes[i]) ? "x" : "");
+        assert_ptr_equal(find(path), &node_routes.routes[i]);
     }
 }
 
@@ -117,11 +118,11 @@ static void test_no_byte_behind_the_length_counts(void **state)
     static const char path[] = "/metrics?x=/function/a";
 
     (void)state;
-    assert_string_equal(route_find(path, strlen("/metrics"))->path, "/metrics");
-    assert_string_equal(route_find(path, 1)->path, "/");
-    assert_null(route_find(path, 0));
-    assert_null(route_find(path, strlen("/metrics?")));
-    assert_null(route_find("/function/a", strlen("/function/")));
+    assert_string_equal(route_find(&node_routes, path, strlen("/metrics"))->path, "/metrics");
+    assert_string_equal(route_find(&node_routes, path, 1)->path, "/");
+    assert_null(route_find(&node_routes, path, 0));
+    assert_null(route_find(&node_routes, path, strlen("/metrics?")));
+    assert_null(route_find(&node_routes, "/function/a", strlen("/function/")));
 }
 
 static void test_only_jobs_of_peers_are_peers(void **state)
