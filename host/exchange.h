@@ -36,10 +36,11 @@ struct exchange {
     struct buf uri;              /* as sent: path and query, zero-terminated */
     struct http_request request; /* target and headers are filled for jobs only */
     struct http_response response;
-    uint64_t drained; /* bytes of a body that is refused */
-    size_t held;      /* bytes counted against limits.memory */
-    size_t head;      /* bytes of its head in the connection's memory */
-    unsigned looks;   /* of the daemon, while the job is at work */
+    uint64_t drained;    /* bytes of a body that is refused */
+    size_t held;         /* bytes counted against limits.memory */
+    size_t head;         /* bytes of its head in the connection's memory */
+    unsigned looks;      /* of the daemon, while the job is at work */
+    double looked_since; /* loop time */
     bool suspended;
     bool close; /* the connection, after the answer */
 };

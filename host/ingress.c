@@ -14,12 +14,15 @@
 enum {
     /* Runs of the daemon that see a job still at work before its connection is
      * suspended: to suspend and resume costs three system calls, to look again none. */
-    LOOKS = 8,
+    LOOKS = 32,
     DRAIN_MOST = 1 << 30,       /* bytes of a refused body that are read */
     POOL_MARGIN = 1024,         /* status line, Date, what the daemon adds */
     POOL_A_HEADER = 64,         /* the daemon's own record of one */
     OWN_ANSWER_MOST = 64 << 20, /* metrics, plugins: not held to limits.body */
 };
+/* Those who are not suspended fall under the idle timeout, whole seconds. */
+static const double LOOK_SECONDS = 0.1;
+
 static void enter_state(struct exchange *x, enum exchange_state state)
 {
     x->shard->in_state[x->state]--;
@@ -251,6 +254,7 @@ static enum MHD_Result complete(struct exchange *x)
         return send_answer(x);
     enter_state(x, EXCHANGE_WORKING);
     x->looks = 0;
+    x->looked_since = ev_now(x->shard->reactor.loop);
     job_start((struct job *)x, x->route->kind == ROUTE_PEER);
     return x->state == EXCHANGE_ANSWER ? send_answer(x) : MHD_YES;
 }
@@ -258,9 +262,11 @@ static enum MHD_Result complete(struct exchange *x)
 /* The daemon asks for the answer and there is none yet. */
 static void look_again(struct exchange *x)
 {
-    if (++x->looks < LOOKS)
+    struct shard *s = x->shard;
+
+    if (++x->looks < LOOKS && ev_now(s->reactor.loop) - x->looked_since < LOOK_SECONDS)
         return;
-    x->shard->n_suspended++;
+    s->n_suspended++;
     x->suspended = true;
     MHD_suspend_connection(x->connection);
 }
