@@ -9,6 +9,7 @@
 #include "host/world.h"
 
 enum { POOLED_JOBS = 512, PEER_HEADER_BYTES = 2048, URI_BYTES = 64 << 10, OWN_ANSWER_BYTES = 4096 };
+enum { NAME_SHOWN = 63 };                        /* bytes of an unknown function's name */
 static const uint64_t GONE_AFTER_NS = 100000000; /* a job this old has its client looked at */
 
 /* ---- memory ---- */
@@ -390,16 +391,25 @@ void world_stop_waiting(struct decision *d)
 
 /* The function's name is the first segment of what follows the route; the rest,
  * with the query, is passed on as it came. */
-static struct function *find_function(struct job *j, char *name, size_t size)
+static struct function *find_function(struct job *j)
 {
     size_t n = strcspn(j->x.rest, "/?");
-    struct function *f;
+    struct function *f = function_table_find(j->x.shard->functions, j->x.rest, n);
 
-    snprintf(name, size, "%.*s", (int)(n < size ? n : size - 1), j->x.rest);
-    f = function_table_find(j->x.shard->functions, j->x.rest, n);
     if (!f || buf_puts(&j->x.request.target, j->x.rest + n) || !buf_text(&j->x.request.target))
         return NULL;
     return function_ref(f);
+}
+
+static void fail_unknown(struct job *j)
+{
+    int n = (int)strcspn(j->x.rest, "/?");
+    char known[512];
+
+    function_table_names(j->x.shard->functions, known, sizeof(known));
+    job_fail(j, P2P_OUT_FAILED, 404, 404, "no function '%.*s' here; known: %s",
+             n < NAME_SHOWN ? n : NAME_SHOWN, j->x.rest,
+             known[0] ? known : "none, see functions: in plugins.yaml");
 }
 
 static void set_deadline(struct job *j)
@@ -417,7 +427,6 @@ void job_start(struct job *j, bool from_peer)
 {
     struct shard *s = j->x.shard;
     struct decision_job dj = {0};
-    char name[64];
 
     j->stage = JOB_DECIDING;
     j->arrival_ns = clock_ns();
@@ -432,13 +441,9 @@ void job_start(struct job *j, bool from_peer)
         job_fail(j, P2P_OUT_REJECTED, 503, 503, "the node is stopping");
         return;
     }
-    j->function = find_function(j, name, sizeof(name));
+    j->function = find_function(j);
     if (!j->function) {
-        char known[512];
-
-        function_table_names(s->functions, known, sizeof(known));
-        job_fail(j, P2P_OUT_FAILED, 404, 404, "no function '%s' here; known: %s", name,
-                 known[0] ? known : "none, see functions: in plugins.yaml");
+        fail_unknown(j);
         return;
     }
     set_deadline(j);

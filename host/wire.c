@@ -178,8 +178,13 @@ struct peers_part {
 static void take(const struct headers *h, const char *name, char *out, size_t size)
 {
     const char *value = headers_get(h, name);
+    size_t len = value ? strlen(value) : 0;
 
-    snprintf(out, size, "%s", value && strlen(value) < size ? value : "");
+    if (len >= size)
+        len = 0;
+    if (len)
+        memcpy(out, value, len);
+    out[len] = '\0';
 }
 
 static void read_part(const struct headers *h, struct peers_part *p)
