@@ -273,27 +273,27 @@ void config_clear_peers(struct peer_list l)
     *l.n = 0;
 }
 
-int config_add_peer(struct peer_list l, const char *name, const char *address, char *err)
+struct peer_config *config_add_peer(struct peer_list l, const char *name, const char *address,
+                                    char *err)
 {
     struct endpoint probe;
     struct peer_config *grown;
 
     if (endpoint_parse(&probe, address, 1, err))
-        return -1;
+        return NULL;
     for (unsigned i = 0; i < *l.n; i++)
         if (strcmp((*l.peer)[i].name, name) == 0 || strcmp((*l.peer)[i].address, address) == 0) {
             snprintf(err, P2P_ERRLEN, "'%.80s' is listed twice", name);
-            return -1;
+            return NULL;
         }
     grown = *l.n < CONFIG_MAX_PEERS ? realloc(*l.peer, (*l.n + 1) * sizeof(*grown)) : NULL;
     if (!grown) {
         snprintf(err, P2P_ERRLEN, "more than %d nodes, or out of memory", CONFIG_MAX_PEERS);
-        return -1;
+        return NULL;
     }
     *l.peer = grown;
     grown[*l.n] = (struct peer_config){.name = strdup(name), .address = strdup(address)};
-    ++*l.n;
-    return 0;
+    return &grown[(*l.n)++];
 }
 
 /* ---- life ---- */

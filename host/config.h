@@ -75,10 +75,15 @@ struct peers_config {
     int64_t retry; /* a peer that failed is tried again after, 1s */
 };
 
+/* How a job is handed over: as it came, or in the JSON of the original P2PFaaS. */
+enum peer_protocol { PEER_OURS, PEER_ORIGINAL };
+
 struct peer_config {
     char *name;    /* the address when it has no other */
     char *address; /* as written; node.port is added when it has none */
     struct endpoint endpoint;
+    bool has_protocol; /* it is said here, whatever discovery says */
+    enum peer_protocol protocol;
 };
 
 enum discovery_source_kind { DISCOVERY_P2P, DISCOVERY_ETCD, DISCOVERY_NONE };

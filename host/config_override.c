@@ -33,7 +33,7 @@ static int override_peers(struct peer_list to, const char *list, char *why)
     config_clear_peers(to);
     for (char *word = all ? strtok_r(all, ", ", &rest) : NULL; word && rc == 0;
          word = strtok_r(NULL, ", ", &rest))
-        rc = config_add_peer(to, word, word, why);
+        rc = config_add_peer(to, word, word, why) ? 0 : -1;
     free(all);
     return rc;
 }

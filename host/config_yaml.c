@@ -167,13 +167,15 @@ static int read_parameters(struct reader *r, const yaml_node_t *n)
 /* ---- peers.nodes, discovery.seeds ---- */
 
 struct peer_text {
-    const char *list, *name, *address;
+    const char *list, *name, *address, *protocol;
+    bool may_have_protocol;
 };
 
 static int read_peer_key(struct reader *r, void *ctx, const char *key, const yaml_node_t *key_at,
                          const yaml_node_t *value)
 {
-    static const char *const names[] = {"name", "address", NULL};
+    static const char *const names[] = {"name", "address", "protocol", NULL};
+    static const char *const plain[] = {"name", "address", NULL};
     struct peer_text *p = ctx;
     const char *text = text_of(r, value, p->list);
 
@@ -183,8 +185,23 @@ static int read_peer_key(struct reader *r, void *ctx, const char *key, const yam
         p->name = text;
     else if (strcmp(key, "address") == 0)
         p->address = text;
+    else if (strcmp(key, "protocol") == 0 && p->may_have_protocol)
+        p->protocol = text;
     else
-        return unknown_key(r, key_at, p->list, key, NULL, names);
+        return unknown_key(r, key_at, p->list, key, NULL, p->may_have_protocol ? names : plain);
+    return 0;
+}
+
+static int set_protocol(struct reader *r, const yaml_node_t *at, struct peer_config *peer,
+                        const char *protocol)
+{
+    peer->has_protocol = protocol != NULL;
+    if (!protocol || strcmp(protocol, "ours") == 0)
+        peer->protocol = PEER_OURS;
+    else if (strcmp(protocol, "original") == 0)
+        peer->protocol = PEER_ORIGINAL;
+    else
+        return fail(r, at, "peers.nodes: protocol '%.40s'; allowed: ours, original", protocol);
     return 0;
 }
 
@@ -196,7 +213,8 @@ static int read_peers(struct reader *r, const yaml_node_t *n, const char *list, 
         return fail(r, n, "%s is %s; allowed: a list of addresses", list, kind_of(n));
     for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
         const yaml_node_t *item = node(r, *i);
-        struct peer_text p = {list, NULL, NULL};
+        struct peer_text p = {.list = list, .may_have_protocol = strcmp(list, "peers.nodes") == 0};
+        struct peer_config *peer;
         char why[P2P_ERRLEN];
 
         if (item->type == YAML_SCALAR_NODE)
@@ -208,8 +226,11 @@ static int read_peers(struct reader *r, const yaml_node_t *n, const char *list, 
                         "%s: an entry without address; allowed: 127.0.0.2 or "
                         "{name: n2, address: 127.0.0.2:18080}",
                         list);
-        if (config_add_peer(to, p.name ? p.name : p.address, p.address, why))
+        peer = config_add_peer(to, p.name ? p.name : p.address, p.address, why);
+        if (!peer)
             return fail(r, item, "%s: %.180s", list, why);
+        if (set_protocol(r, item, peer, p.protocol))
+            return -1;
     }
     return 0;
 }

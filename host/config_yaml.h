@@ -32,7 +32,9 @@ struct peer_list {
 };
 struct peer_list config_peers(struct config *c);
 struct peer_list config_seeds(struct config *c);
-int config_add_peer(struct peer_list l, const char *name, const char *address, char *err);
+/* The entry, or NULL. */
+struct peer_config *config_add_peer(struct peer_list l, const char *name, const char *address,
+                                    char *err);
 void config_clear_peers(struct peer_list l);
 
 /* malloc'ed text with ${BIN} and ${LIB} replaced; NULL when memory is short. */

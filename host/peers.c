@@ -164,6 +164,9 @@ int peers_configure(struct peers *p, const struct peer_config *list, unsigned n,
             goto end;
         }
         peer->listed = true;
+        peer->has_protocol = list[i].has_protocol;
+        if (peer->has_protocol || !peer->joined)
+            peer->protocol = list[i].protocol;
         if (fresh || peer->failures < LOST_IN_A_ROW)
             put_up(p, peer);
     }
@@ -220,7 +223,8 @@ uint32_t peers_join(struct peers *p, const struct peer_member *m, char err[P2P_E
         goto end;
     }
     peer->joined = true;
-    peer->protocol = m->protocol;
+    if (!peer->listed || !peer->has_protocol)
+        peer->protocol = m->protocol;
     snprintf(peer->group, sizeof(peer->group), "%s", m->group ? m->group : "");
     set_offers(p, peer, m->offers);
     put_up(p, peer);

@@ -26,9 +26,6 @@
 #include "host/config.h"
 #include "host/upstream.h"
 
-/* How a job is handed over: as it came, or in the JSON of the original P2PFaaS. */
-enum peer_protocol { PEER_OURS, PEER_ORIGINAL };
-
 enum { PEER_OFFER_WORDS = CONFIG_MAX_FUNCTIONS / 64 };
 
 struct peer {
@@ -38,8 +35,9 @@ struct peer {
     _Atomic enum peer_protocol protocol;
     UT_hash_handle hh; /* by endpoint.text, the newest of that endpoint */
     /* Under the lock. */
-    bool listed; /* in the configuration now */
-    bool joined; /* discovery knows it */
+    bool listed;       /* in the configuration now */
+    bool has_protocol; /* the configuration says it */
+    bool joined;       /* discovery knows it */
     char group[64];
     unsigned failures; /* in a row */
     unsigned retries;  /* since it is down */

@@ -162,7 +162,8 @@ static void test_unknown_keys_and_those_given_twice_are_told(void **state)
     REFUSES(2, "node:\n  solts: 4\n", "node.solts", "did you mean 'slots'?", "allowed: id, listen");
     REFUSES(2, "peers:\n  node: []\n", "peers.node", "did you mean 'nodes'?", "retry");
     REFUSES(2, "functions:\n  f: {comand: b}\n", "functions.f.comand", "did you mean 'command'?");
-    REFUSES(3, "peers:\n  nodes:\n  - {adress: 1.2.3.4}\n", "peers.nodes.adress", "name, address");
+    REFUSES(3, "peers:\n  nodes:\n  - {adress: 1.2.3.4}\n", "peers.nodes.adress",
+            "name, address, protocol");
     REFUSES(3, "node:\n  port: 1\n  port: 1\n", "node.port is given twice", "line 2");
     REFUSES(3, "node: {}\nlog: {}\nnode: {}\n", "node is given twice", "line 1");
     REFUSES(4, "functions:\n  f: {command: a}\n\n  f:\n", "f is given twice", "line 2");
@@ -267,6 +268,21 @@ static void test_peers_need_an_address_and_may_have_a_name(void **state)
     REFUSES(1, "peers: {nodes: [{name: n, address: 1.1.1.1}, {name: n, address: 1.1.1.2}]}",
             "'n' is listed twice");
     REFUSES(2, "peers:\n  nodes: 127.0.0.2\n", "peers.nodes is a value", "a list of addresses");
+}
+
+static void test_a_peer_may_be_said_to_be_an_original(void **state)
+{
+    (void)state;
+    reads("peers:\n  nodes:\n  - {address: 127.0.0.2, protocol: original}\n"
+          "  - {address: 127.0.0.3, protocol: ours}\n  - 127.0.0.4\n",
+          NULL);
+    assert_true(c.peer[0].has_protocol && c.peer[0].protocol == PEER_ORIGINAL);
+    assert_true(c.peer[1].has_protocol && c.peer[1].protocol == PEER_OURS);
+    assert_true(!c.peer[2].has_protocol && c.peer[2].protocol == PEER_OURS);
+    REFUSES(2, "peers:\n  nodes: [{address: 127.0.0.2, protocol: http}]\n", "'http'",
+            "ours, original");
+    REFUSES(1, "discovery: {seeds: [{address: 127.0.0.2, protocol: original}]}\n",
+            "discovery.seeds.protocol", "name, address");
 }
 
 static void test_seeds_are_a_list_of_the_same_form(void **state)
@@ -405,6 +421,7 @@ int main(void)
                                        T(parameters_are_kept_as_written_with_their_lines),
                                        T(numbers_of_entries_are_bounded),
                                        T(peers_need_an_address_and_may_have_a_name),
+                                       T(a_peer_may_be_said_to_be_an_original),
                                        T(seeds_are_a_list_of_the_same_form),
                                        T(one_file_serves_all_nodes_of_a_cluster),
                                        T(commands_are_lists_or_split_at_blanks),

@@ -298,6 +298,35 @@ static void test_a_listed_peer_keeps_its_name_and_its_place(void **state)
     up_are(p, "0");
 }
 
+static void test_what_the_configuration_says_of_a_protocol_stays(void **state)
+{
+    struct peer_config list = {.name = "n2", .has_protocol = true, .protocol = PEER_ORIGINAL};
+    struct peers *p = *state;
+    char err[P2P_ERRLEN];
+
+    assert_int_equal(endpoint_parse(&list.endpoint, "127.0.0.2:80", 80, err), 0);
+    assert_int_equal(peers_configure(p, &list, 1, err), 0);
+    assert_int_equal(peers_get(p, 0)->protocol, PEER_ORIGINAL);
+    join(p, "n2", "127.0.0.2:80", NULL);
+    assert_int_equal(peers_get(p, 0)->protocol, PEER_ORIGINAL);
+    /* Without a word there, discovery knows. */
+    list.has_protocol = false;
+    list.protocol = PEER_OURS;
+    assert_int_equal(peers_configure(p, &list, 1, err), 0);
+    assert_int_equal(peers_get(p, 0)->protocol, PEER_ORIGINAL);
+    join(p, "n2", "127.0.0.2:80", NULL);
+    assert_int_equal(peers_get(p, 0)->protocol, PEER_OURS);
+    /* And without discovery it is ours. */
+    list.has_protocol = true;
+    list.protocol = PEER_ORIGINAL;
+    assert_int_equal(peers_configure(p, &list, 1, err), 0);
+    peers_left(p, &list.endpoint);
+    list.has_protocol = false;
+    list.protocol = PEER_OURS;
+    assert_int_equal(peers_configure(p, &list, 1, err), 0);
+    assert_int_equal(peers_get(p, 0)->protocol, PEER_OURS);
+}
+
 static void view_is(struct peers *p, uint32_t function, const char *ids)
 {
     const struct p2p_peer *v;
@@ -537,6 +566,7 @@ int main(void)
         T(test_who_is_down_is_asked_less_and_less_often_forever),
         T(test_a_member_joins_dies_returns_and_leaves),
         T(test_another_name_at_an_address_is_another_peer),
+        T(test_what_the_configuration_says_of_a_protocol_stays),
         T(test_a_listed_peer_keeps_its_name_and_its_place),
         T(test_a_scheduler_sees_only_who_offers_the_function),
         T(test_there_is_a_most_of_peers),
