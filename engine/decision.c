@@ -98,12 +98,24 @@ static bool open_probes(struct decision *d, struct p2p_action a)
     return d->probes_open > 0;
 }
 
+static struct p2p_action ask_once(struct decision *d)
+{
+    struct engine *e = d->engine;
+    struct instance *i = d->instance;
+
+    if (d->override) {
+        uint64_t random = d->override == OVERRIDE_FORWARD ? e->world->seed(e->ctx) : 0;
+
+        return override_decide(d->override, &d->rq, random);
+    }
+    return i->ops.decide(i->self, &d->rq);
+}
+
 /* Asks the plugin until there is something to do outside.  Entered with the
  * world's lock held and the request refreshed. */
 static struct p2p_action ask(struct decision *d, uint32_t event)
 {
     struct engine *e = d->engine;
-    struct instance *i = d->instance;
 
     for (;;) {
         enum misbehaviour wrong = MISBEHAVED_STEPS;
@@ -111,7 +123,7 @@ static struct p2p_action ask(struct decision *d, uint32_t event)
 
         if (d->steps++ < ENGINE_MAX_STEPS) {
             d->rq.event = event;
-            a = i->ops.decide(i->self, &d->rq);
+            a = ask_once(d);
             wrong = judge(d, a);
         }
         if (wrong == MISBEHAVED_KINDS && has_left(d, a)) {
@@ -186,7 +198,9 @@ static void decide_and_leave(struct decision *d, uint32_t event)
     uint64_t probe_timeout = e->settings.probe_timeout_ns;
     struct next_move m = {{0}, NULL};
 
-    if (d->instance) {
+    if (d->override) {
+        m.action = ask(d, event);
+    } else if (d->instance) {
         m.action = ask(d, event);
         /* Nothing more will be asked of a scheduler that hears no outcomes. */
         if (is_final(m.action) && !d->instance->ops.outcome) {
@@ -226,10 +240,14 @@ void decision_begin(struct engine *e, struct decision *d, const struct decision_
     d->probe_ns = d->decide_ns = 0;
     d->heap = NULL;
     d->instance = NULL;
+    d->pinned = false;
+    d->override = job->override;
     d->scheduler[0] = '\0';
+    if (d->override)
+        snprintf(d->scheduler, sizeof(d->scheduler), "%s", override_scheduler(d->override));
     e->world->enter(e->ctx, &d->rq);
     d->began_ns = d->rq.now_ns;
-    i = e->current;
+    i = d->override ? NULL : e->current;
     if (i && give_memory(d, &i->ops) == 0) {
         engine_pin(i, d);
         d->pinned = true;

@@ -19,6 +19,7 @@
 #define ENGINE_DECISION_H
 
 #include "engine/engine.h"
+#include "engine/override.h"
 
 struct instance;
 
@@ -37,8 +38,9 @@ enum { DECISION_INLINE = 256 + 64 * 32 }; /* bytes of plugin state and probes wi
 struct decision {
     struct engine *engine;
     enum decision_state state;
-    struct p2p_request rq; /* what the plugin sees; the job's part is set by begin */
-    uint32_t round;        /* changes with every wait */
+    enum override override; /* decides in place of an instance */
+    struct p2p_request rq;  /* what the plugin sees; the job's part is set by begin */
+    uint32_t round;         /* changes with every wait */
     uint32_t probes_open, probes_needed;
     uint32_t probes_total;
     uint64_t probe_started_ns, probe_ns; /* time spent waiting for probes, in all */
@@ -58,9 +60,11 @@ struct decision {
 struct decision_job {
     uint64_t id, arrival_ns, deadline_ns, payload_len;
     uint32_t function, hops, from, flags; /* as in struct p2p_request */
+    enum override override;
 };
 
-/* Asks the current instance; acts through the world before it returns. */
+/* Asks the current instance, or the job's override; acts through the world before it
+ * returns. */
 void decision_begin(struct engine *e, struct decision *d, const struct decision_job *job);
 
 /* Answer to the probe in `slot` of that round: status is P2P_PROBE_OK, _TIMEOUT
@@ -76,7 +80,7 @@ void decision_refused(struct decision *d);
 /* The job is over.  out->size and n_probes, probe_ns and hops are filled in here. */
 void decision_end(struct decision *d, struct p2p_outcome *out);
 
-/* The X-P2pfaas-Scheduler text of the instance that it began with. */
+/* The X-P2pfaas-Scheduler text of the instance that it began with, or of the override. */
 const char *decision_scheduler(const struct decision *d);
 
 #endif

@@ -24,7 +24,7 @@ struct world {
     bool (*peer_up)(void *ctx, uint32_t peer);
     uint32_t (*peer_id)(void *ctx, const char *name);
     const char *(*peer_name)(void *ctx, uint32_t peer);
-    /* 64 random bits to seed an instance; any thread. */
+    /* 64 random bits, to seed an instance and to draw a peer; any thread. */
     uint64_t (*seed)(void *ctx);
     void (*log)(void *ctx, const char *instance, uint32_t level, const char *msg);
 

@@ -225,6 +225,7 @@ int fake_setup(void **state)
     pthread_mutex_init(&f->lock, NULL);
     pthread_mutex_init(&f->log_lock, NULL);
     f->now = 1000000;
+    f->hops = 1;
     f->node = (struct p2p_node){.size = sizeof(f->node), .slots = 4};
     f->settings = (struct engine_settings){ENGINE_FALLBACK_LOCAL, 1000000, 5000};
     if (make_folders(f))
@@ -305,7 +306,8 @@ void fake_begin(struct fake *f, struct fake_job *j, uint64_t deadline_ns)
                                .deadline_ns = deadline_ns,
                                .payload_len = 10,
                                .function = 2,
-                               .hops = 1,
+                               .hops = f->hops,
+                               .override = f->override,
                                .from = 3,
                                .flags = P2P_RQ_EXTERNAL};
 

@@ -21,6 +21,8 @@ struct fake {
     pthread_mutex_t lock;
     _Atomic uint64_t now;
     struct p2p_node node;
+    enum override override; /* of the jobs to come, as are the hops */
+    uint32_t hops;
     struct p2p_peer up[FAKE_PEERS]; /* under the lock, as is the next one */
     uint32_t n_up, last_known;
     bool at_once; /* probes and forwards are answered before the call returns */
