@@ -24,8 +24,19 @@ static void add_header(cJSON *to, const struct invocation *in, const char *name)
 
 static void tell(struct invocation *in)
 {
-    static const char *const names[] = {"Content-Type", "X-Test",     "X-Other",       "Accept",
-                                        "Host",         "Connection", "X-P2pfaas-Hops"};
+    static const char *const names[] = {"Content-Type",
+                                        "X-Test",
+                                        "X-Other",
+                                        "Accept",
+                                        "Host",
+                                        "Connection",
+                                        "User-Agent",
+                                        "Traceparent",
+                                        "Tracestate",
+                                        "X-P2pfaas-Hops",
+                                        "X-P2pfaas-Scheduler-Bypass",
+                                        "X-P2pfaas-Scheduler-Forward",
+                                        "X-P2pfaas-Scheduler-Task-Tracing-Id"};
     cJSON *json = cJSON_CreateObject();
     cJSON *headers;
 

@@ -123,8 +123,10 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
     if (header_is_hop_by_hop(name, name_len))
         return MHD_YES;
     if (wire_is_internal(name, name_len)) {
-        if (x->route->kind != ROUTE_PEER)
+        if (x->route->kind != ROUTE_PEER) {
+            wire_note_override((struct job *)x, name, value_len);
             return MHD_YES;
+        }
         to = &((struct job *)x)->peer_headers;
     }
     if (headers_addn(to, name, name_len, value ? value : "", value_len)) {

@@ -36,6 +36,7 @@ static void job_clear(struct job *j)
     j->probes = NULL;
     j->abandoned = false;
     j->decision.state = DECISION_IDLE;
+    j->override = OVERRIDE_NONE;
     j->hops = 0;
     j->from = P2P_NONE;
     j->forwarded_to = P2P_NONE;
@@ -166,16 +167,27 @@ static void clear_answer(struct job *j)
         j->x.response.body.limit = OWN_ANSWER_BYTES;
 }
 
+/* The node's own words about a job, with the id under which its client knows it. */
+static void say(struct job *j, int status, int code, const char *message)
+{
+    const char *id = wire_tracing_id(j);
+
+    clear_answer(j);
+    if (id[0])
+        exchange_error(&j->x, status, code, "%s [%.128s]", message, id);
+    else
+        exchange_error(&j->x, status, code, "%s", message);
+}
+
 void job_fail(struct job *j, uint32_t outcome, int status, int code, const char *format, ...)
 {
-    char message[1024];
+    char message[800];
     va_list args;
 
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    clear_answer(j);
-    exchange_error(&j->x, status, code, "%s", message);
+    say(j, status, code, message);
     job_finish(j, outcome, RAN_NOWHERE);
 }
 
@@ -268,9 +280,9 @@ static void on_ran(struct run *run, enum run_result result)
         job_finish(j, P2P_OUT_RAN, RAN_HERE);
     } else {
         log_event(LOG_WARN, "function failed", LOG_STR("function", j->function->config->name),
-                  LOG_INT("status", run->status), LOG_STR("error", run->err));
-        clear_answer(j);
-        exchange_error(&j->x, run->status, CODE_GENERIC, "%s", run->err);
+                  LOG_INT("status", run->status), LOG_STR("error", run->err),
+                  LOG_STR("tracing_id", wire_tracing_id(j)));
+        say(j, run->status, CODE_GENERIC, run->err);
         job_finish(j, P2P_OUT_FAILED, RAN_HERE);
     }
 }
@@ -455,5 +467,6 @@ void job_start(struct job *j, bool from_peer)
     dj.hops = j->hops;
     dj.from = j->from;
     dj.flags = from_peer ? P2P_RQ_EXTERNAL : 0;
+    dj.override = j->override;
     decision_begin(s->node->engine, &j->decision, &dj);
 }

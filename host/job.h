@@ -45,6 +45,7 @@ struct job {
     struct headers peer_headers; /* what we add to a forward */
     char path[160];              /* of the forward: "/peer/function/NAME" */
     bool from_peer;
+    enum override override; /* a client's */
     uint32_t hops, from, forwarded_to;
     uint64_t arrival_ns, deadline_ns, queued_ns, run_ns, queue_ns;
     /* Set when it has to end while a slot is on its way to it. */

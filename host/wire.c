@@ -5,21 +5,7 @@
 #include <strings.h>
 
 #include "host/version.h"
-
-#define PREFIX "X-P2pfaas-"
-#define HOPS PREFIX "Hops"
-#define FROM PREFIX "From"
-#define REMAINING PREFIX "Remaining-Seconds"
-#define OUTCOME PREFIX "Outcome"
-#define LOAD PREFIX "Load"
-#define MAX_LOAD PREFIX "Maxload"
-#define QUEUE_LENGTH "X-P2pfog-Queue-Length" /* as the original spells it */
-#define EXECUTION PREFIX "Timing-Execution-Time-Seconds"
-#define PROBING_LIST PREFIX "Timing-Probing-Seconds-List"
-#define SCHEDULING_LIST PREFIX "Timing-Scheduling-Seconds-List"
-#define TOTAL_LIST PREFIX "Timing-Total-Seconds-List"
-#define PEERS_ID PREFIX "Peers-List-Id"
-#define PEERS_IP PREFIX "Peers-List-Ip"
+#include "host/wire_names.h"
 
 enum { PREFIX_LEN = sizeof(PREFIX) - 1, LIST_MAX = 1024, OWN_BYTES = 8 * LIST_MAX };
 
@@ -66,7 +52,7 @@ static int add_count(struct headers *h, const char *name, uint32_t value)
 
 bool wire_is_internal(const char *name, size_t len)
 {
-    static const char *const names[] = {HOPS, FROM, REMAINING};
+    static const char *const names[] = {HOPS, FROM, REMAINING, BYPASS, FORWARD, REJECT};
 
     if (len < PREFIX_LEN || strncasecmp(name, PREFIX, PREFIX_LEN) != 0)
         return false;
@@ -74,6 +60,26 @@ bool wire_is_internal(const char *name, size_t len)
         if (strcasecmp(name, names[i]) == 0)
             return true;
     return false;
+}
+
+void wire_note_override(struct job *j, const char *name, size_t value_len)
+{
+    static const struct {
+        const char *name;
+        enum override override;
+    } table[] = {{BYPASS, OVERRIDE_BYPASS}, {FORWARD, OVERRIDE_FORWARD}, {REJECT, OVERRIDE_REJECT}};
+
+    for (size_t i = 0; value_len > 0 && i < sizeof(table) / sizeof(table[0]); i++)
+        if (strcasecmp(name, table[i].name) == 0 &&
+            (!j->override || table[i].override < j->override))
+            j->override = table[i].override;
+}
+
+const char *wire_tracing_id(const struct job *j)
+{
+    const char *id = headers_get(&j->x.request.headers, TRACING_ID);
+
+    return id ? id : "";
 }
 
 /* A count, or `otherwise` when it is missing or no number up to max. */

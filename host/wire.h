@@ -11,8 +11,13 @@
 
 #include "host/job.h"
 
-/* Is it one of the request headers that only nodes set? */
+/* Is it one of the request headers that only nodes set, or an override that the first
+ * node consumes? */
 bool wire_is_internal(const char *name, size_t len);
+/* A client's header of those; whatever its value is, it counts unless it is empty. */
+void wire_note_override(struct job *j, const char *name, size_t value_len);
+/* What the client calls this job; "" when it does not. */
+const char *wire_tracing_id(const struct job *j);
 
 /* Takes hops, sender and remaining time from j->peer_headers. */
 void wire_read_request(struct job *j);

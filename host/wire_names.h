@@ -1,0 +1,27 @@
+/*
+ * wire_names.h - how the headers of nodes are spelled.  Private to wire.c and
+ * translate.c.
+ */
+#ifndef HOST_WIRE_NAMES_H
+#define HOST_WIRE_NAMES_H
+
+#define PREFIX "X-P2pfaas-"
+#define HOPS PREFIX "Hops"
+#define FROM PREFIX "From"
+#define REMAINING PREFIX "Remaining-Seconds"
+#define OUTCOME PREFIX "Outcome"
+#define LOAD PREFIX "Load"
+#define MAX_LOAD PREFIX "Maxload"
+#define QUEUE_LENGTH "X-P2pfog-Queue-Length" /* as the original spells it */
+#define EXECUTION PREFIX "Timing-Execution-Time-Seconds"
+#define PROBING_LIST PREFIX "Timing-Probing-Seconds-List"
+#define SCHEDULING_LIST PREFIX "Timing-Scheduling-Seconds-List"
+#define TOTAL_LIST PREFIX "Timing-Total-Seconds-List"
+#define PEERS_ID PREFIX "Peers-List-Id"
+#define PEERS_IP PREFIX "Peers-List-Ip"
+#define BYPASS PREFIX "Scheduler-Bypass"
+#define FORWARD PREFIX "Scheduler-Forward"
+#define REJECT PREFIX "Scheduler-Reject"
+#define TRACING_ID PREFIX "Scheduler-Task-Tracing-Id"
+
+#endif
