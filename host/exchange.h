@@ -42,7 +42,8 @@ struct exchange {
     unsigned looks;      /* of the daemon, while the job is at work */
     double looked_since; /* loop time */
     bool suspended;
-    bool close; /* the connection, after the answer */
+    bool original; /* a node of the original P2PFaaS asks, see host/translate.h */
+    bool close;    /* the connection, after the answer */
 };
 
 /* The node's own error: {"code":code,"message":"…"} as application/json.  Replaces

@@ -9,6 +9,7 @@
 #include "host/job.h"
 #include "host/listener.h"
 #include "host/route.h"
+#include "host/translate.h"
 #include "host/wire.h"
 
 enum {
@@ -63,6 +64,8 @@ static enum MHD_Result send_answer(struct exchange *x)
         wire_refuse(x);
     if (((struct job *)x)->stage == JOB_DONE && !headers_fit(x))
         refuse_headers(x);
+    if (x->original && translate_answer((struct job *)x))
+        return MHD_NO;
     answer = MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_PERSISTENT);
     if (!answer)
         return MHD_NO;
@@ -156,7 +159,7 @@ static bool refused(const struct exchange *x)
 static void refuse_body(struct exchange *x)
 {
     exchange_error(x, MHD_HTTP_CONTENT_TOO_LARGE, MHD_HTTP_CONTENT_TOO_LARGE,
-                   "the body is larger than limits.body, %zu bytes", x->request.body.limit);
+                   "the body is larger than limits.body, %zu bytes", x->shard->limits.body);
     x->close = true;
 }
 
@@ -172,6 +175,9 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     x->close = x->shard->node->stopping;
     x->route = route_find(x->listener->routes, x->uri.data, path_len);
     x->head = x->uri.len + POOL_A_HEADER;
+    x->original = translate_is_call(x, connection);
+    if (x->original)
+        x->request.body.limit = original_limit(x->shard->limits.body);
     if (x->head > x->shard->limits.headers) {
         exchange_error(x, MHD_HTTP_URI_TOO_LONG, MHD_HTTP_URI_TOO_LONG,
                        "the request target is larger than limits.headers, %zu bytes",
@@ -182,6 +188,10 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     } else if (!x->route) {
         exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND,
                        "no such path: %.200s; GET / lists what there is", x->uri.data);
+    } else if (x->original && strcmp(method, "POST") != 0) {
+        exchange_error(x, MHD_HTTP_METHOD_NOT_ALLOWED, MHD_HTTP_METHOD_NOT_ALLOWED,
+                       "%s is not for %s; allowed: POST", method, x->route->path);
+        exchange_header(x, MHD_HTTP_HEADER_ALLOW, "POST");
     } else if (!(x->route->methods & route_method(method))) {
         char allow[64];
 
@@ -248,6 +258,11 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
 
 static enum MHD_Result complete(struct exchange *x)
 {
+    if (!refused(x) && x->original) {
+        translate_call((struct job *)x);
+        if (refused(x))
+            metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
+    }
     if (!refused(x) && x->route->kind == ROUTE_ANSWER) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);

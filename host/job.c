@@ -21,7 +21,7 @@ static void job_clear(struct job *j)
 {
     http_request_clear(&j->x.request);
     http_response_clear(&j->x.response);
-    j->x.response.body.limit = j->x.shard->limits.body;
+    j->x.request.body.limit = j->x.response.body.limit = j->x.shard->limits.body;
     buf_clear(&j->x.uri);
     headers_clear(&j->peer_headers);
     j->x.connection = NULL;
@@ -30,7 +30,7 @@ static void job_clear(struct job *j)
     j->x.rest = "";
     j->x.drained = 0;
     j->x.held = 0;
-    j->x.close = j->x.suspended = false;
+    j->x.close = j->x.suspended = j->x.original = false;
     j->stage = JOB_IDLE;
     j->function = NULL;
     j->probes = NULL;
