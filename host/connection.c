@@ -64,9 +64,10 @@ int connection_write_head(struct buf *head, const struct call *call, const char 
         buf_append(head, call->path_tail, call->path_tail_len) || buf_puts(head, " HTTP/1.1\r\n") ||
         put_headers(head, call->headers, &has_host) || put_headers(head, call->headers2, &has_host))
         goto full;
-    if (!has_host && buf_printf(head, "Host: %s\r\n", host))
+    if (!has_host && !call->whole_head && buf_printf(head, "Host: %s\r\n", host))
         goto full;
-    if ((body > 0 || takes_body(call->method)) && buf_printf(head, "Content-Length: %zu\r\n", body))
+    if (!call->whole_head && (body > 0 || takes_body(call->method)) &&
+        buf_printf(head, "Content-Length: %zu\r\n", body))
         goto full;
     if (buf_puts(head, "\r\n"))
         goto full;

@@ -6,6 +6,7 @@
 
 #include "host/ingress.h"
 #include "host/log.h"
+#include "host/translate.h"
 #include "host/wire.h"
 #include "host/world.h"
 
@@ -55,15 +56,16 @@ static void on_answer(struct job *j, uint32_t peer)
 {
     struct shard *s = j->x.shard;
     struct p2p_probe said = {.rtt_ns = 0};
+    char why[P2P_ERRLEN] = "its answer has no X-P2pfaas-Outcome";
 
     if (wire_read_load(&j->x.response, &said))
         peers_heard(&s->node->peers, peer, &said, clock_ns());
-    switch (wire_read_outcome(&j->x.response)) {
+    switch (j->translated ? translate_reply(j, why) : wire_read_outcome(&j->x.response)) {
     case WIRE_REFUSED:
         choose_again(j);
         return;
     case WIRE_FOREIGN:
-        on_unknown_fate(j, 502, "its answer has no X-P2pfaas-Outcome");
+        on_unknown_fate(j, 502, why);
         return;
     case WIRE_FAILED:
         job_finish(j, P2P_OUT_FAILED, RAN_ON_PEER);
@@ -92,7 +94,9 @@ static void on_forwarded(struct call *c, enum call_result result)
         choose_again(j);
         return;
     case CALL_LOST:
-        evidence(n, peer, PEER_LOST, c->err);
+        /* An original node closes without a word when a function fails. */
+        if (!j->translated)
+            evidence(n, peer, PEER_LOST, c->err);
         on_unknown_fate(j, 502, c->err);
         return;
     /* An answer that cannot be used, or a job that takes long, is not the peer's end. */
@@ -105,6 +109,21 @@ static void on_forwarded(struct call *c, enum call_result result)
     }
 }
 
+/* What goes to the peer beside or in place of the request, and room for the answer. */
+static int write_request(struct job *j, const struct peer *peer)
+{
+    struct shard *s = j->x.shard;
+
+    j->translated = peer->protocol == PEER_ORIGINAL;
+    j->x.response.body.limit = j->translated ? original_limit(s->limits.body) : s->limits.body;
+    if (!j->translated)
+        return wire_write_request(j);
+    if (translate_fits(j))
+        return translate_forward(j, peer);
+    metrics_count(&s->metrics, COUNT_FORWARDS_UNFIT);
+    return -1;
+}
+
 void job_forward(struct job *j, uint32_t id)
 {
     struct shard *s = j->x.shard;
@@ -112,7 +131,7 @@ void job_forward(struct job *j, uint32_t id)
     uint64_t now = clock_ns();
 
     j->forwarded_to = id;
-    if (!peer || j->hops >= s->node->max_hops || wire_write_request(j)) {
+    if (!peer || j->hops >= s->node->max_hops || write_request(j, peer)) {
         choose_again(j);
         return;
     }
@@ -120,13 +139,14 @@ void job_forward(struct job *j, uint32_t id)
     snprintf(j->path, sizeof(j->path), "/peer/function/%s", j->function->config->name);
     http_response_clear(&j->x.response);
     j->call = (struct call){
-        .method = j->x.request.method,
+        .method = j->translated ? "POST" : j->x.request.method,
         .path = j->path,
         .path_tail = j->x.request.target.data,
         .path_tail_len = j->x.request.target.len,
-        .headers = &j->x.request.headers,
+        .headers = j->translated ? NULL : &j->x.request.headers,
         .headers2 = &j->peer_headers,
-        .body = &j->x.request.body,
+        .whole_head = j->translated,
+        .body = j->translated ? &j->translation : &j->x.request.body,
         .started_ns = now,
         .timeout_ns = j->deadline_ns > now ? j->deadline_ns - now : 1,
         .done = on_forwarded,
@@ -148,6 +168,7 @@ struct probe {
     struct job *job; /* NULL: nobody waits any more */
     uint32_t round, slot, peer;
     struct call call;
+    struct headers headers; /* to an original */
     struct http_response response;
 };
 
@@ -166,6 +187,7 @@ static struct probe *probe_new(struct shard *s)
     if (!p)
         return NULL;
     p->shard = s;
+    headers_init(&p->headers, probe_limits.headers);
     http_response_init(&p->response, &probe_limits);
     return p;
 }
@@ -183,6 +205,7 @@ void probes_release(struct shard *s)
     while ((p = s->idle_probes)) {
         s->idle_probes = p->next;
         http_response_release(&p->response);
+        headers_release(&p->headers);
         free(p);
     }
 }
@@ -242,10 +265,14 @@ static void on_probed(struct call *c, enum call_result result)
 
 static void ask(struct probe *p, const struct peer *peer)
 {
+    bool whole_head = peer->protocol == PEER_ORIGINAL && translate_probe(&p->headers, peer) == 0;
+
     p->peer = peer->id;
     p->call = (struct call){
         .method = "GET",
         .path = "/monitoring/load",
+        .headers = whole_head ? &p->headers : NULL,
+        .whole_head = whole_head,
         .timeout_ns = PROBE_TIMEOUT_NS,
         .done = on_probed,
         .owner = p,

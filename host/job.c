@@ -5,11 +5,18 @@
 
 #include "host/ingress.h"
 #include "host/log.h"
+#include "host/original.h"
 #include "host/wire.h"
 #include "host/world.h"
 
-enum { POOLED_JOBS = 512, PEER_HEADER_BYTES = 2048, URI_BYTES = 64 << 10, OWN_ANSWER_BYTES = 4096 };
-enum { NAME_SHOWN = 63 };                        /* bytes of an unknown function's name */
+enum {
+    POOLED_JOBS = 512,
+    PEER_HEADER_BYTES = 2048, /* beyond limits.headers */
+    URI_BYTES = 64 << 10,
+    OWN_ANSWER_BYTES = 4096,
+    TRANSLATION_KEEP = 4096,
+    NAME_SHOWN = 63 /* bytes of an unknown function's name */
+};
 static const uint64_t GONE_AFTER_NS = 100000000; /* a job this old has its client looked at */
 
 /* ---- memory ---- */
@@ -24,6 +31,8 @@ static void job_clear(struct job *j)
     j->x.request.body.limit = j->x.response.body.limit = j->x.shard->limits.body;
     buf_clear(&j->x.uri);
     headers_clear(&j->peer_headers);
+    buf_trim(&j->translation, TRANSLATION_KEEP);
+    j->translated = false;
     j->x.connection = NULL;
     j->x.state = EXCHANGE_NEW;
     j->x.route = NULL;
@@ -59,7 +68,8 @@ struct job *job_new(struct shard *s)
     buf_init(&j->x.uri, URI_BYTES);
     http_request_init(&j->x.request, &s->limits);
     http_response_init(&j->x.response, &s->limits);
-    headers_init(&j->peer_headers, PEER_HEADER_BYTES);
+    headers_init(&j->peer_headers, s->limits.headers + PEER_HEADER_BYTES);
+    buf_init(&j->translation, original_limit(s->limits.body));
     ev_timer_init(&j->deadline, on_deadline, 0, 0);
     ev_timer_init(&j->wait, on_wait_over, 0, 0);
     j->deadline.data = j->wait.data = j;
@@ -73,6 +83,7 @@ static void destroy(struct job *j)
     http_response_release(&j->x.response);
     buf_release(&j->x.uri);
     headers_release(&j->peer_headers);
+    buf_release(&j->translation);
     free(j);
 }
 

@@ -43,6 +43,8 @@ struct job {
     uint32_t wait_round;
     ev_timer deadline;
     struct headers peer_headers; /* what we add to a forward */
+    bool translated;             /* the forward is to a node of the original P2PFaaS */
+    struct buf translation;      /* its body then */
     char path[160];              /* of the forward: "/peer/function/NAME" */
     bool from_peer;
     enum override override; /* a client's */

@@ -22,6 +22,7 @@ enum counter {
     COUNT_FORWARDS_SENT,
     COUNT_FORWARDS_REFUSED,
     COUNT_FORWARDS_FAILED,
+    COUNT_FORWARDS_UNFIT, /* an original peer was chosen for what its format cannot carry */
     COUNT_COLD_STARTS,
     COUNT_CLIENTS_GONE,
     COUNT_BAD_REQUESTS, /* 4xx before there was a job */

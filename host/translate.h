@@ -9,6 +9,7 @@
 
 #include "host/job.h"
 #include "host/original.h"
+#include "host/wire.h"
 
 /* ---- from them ---- */
 
@@ -21,5 +22,17 @@ void translate_call(struct job *j);
 /* Makes the response, whatever it is, the JSON that the caller needs.  -1 when memory is
  * short: then it gets none, which it survives. */
 int translate_answer(struct job *j);
+
+/* ---- to them ---- */
+
+/* Can their format carry it: a POST, or a GET without body, of the function itself? */
+bool translate_fits(const struct job *j);
+/* Writes j->peer_headers and j->translation, the whole head and the body of a POST.
+ * 0, or -1 when a limit is reached or memory is short. */
+int translate_forward(struct job *j, const struct peer *peer);
+/* Makes their answer one as a peer of ours gives it.  WIRE_FOREIGN with a reason. */
+enum wire_outcome translate_reply(struct job *j, char err[P2P_ERRLEN]);
+/* The whole head of a probe.  0 or -1. */
+int translate_probe(struct headers *h, const struct peer *peer);
 
 #endif

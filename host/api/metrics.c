@@ -157,10 +157,12 @@ static void write_node(struct buf *b, struct node *n)
     buf_printf(b,
                "p2pfaas_forwards_total{what=\"sent\"} %llu\n"
                "p2pfaas_forwards_total{what=\"refused\"} %llu\n"
-               "p2pfaas_forwards_total{what=\"failed\"} %llu\n",
+               "p2pfaas_forwards_total{what=\"failed\"} %llu\n"
+               "p2pfaas_forwards_total{what=\"unfit\"} %llu\n",
                (unsigned long long)sum(n, COUNT_FORWARDS_SENT),
                (unsigned long long)sum(n, COUNT_FORWARDS_REFUSED),
-               (unsigned long long)sum(n, COUNT_FORWARDS_FAILED));
+               (unsigned long long)sum(n, COUNT_FORWARDS_FAILED),
+               (unsigned long long)sum(n, COUNT_FORWARDS_UNFIT));
     single(b, "peer_requests_total", "counter", "invocations that came from peers",
            (double)sum(n, COUNT_PEER_REQUESTS));
     single(b, "cold_starts_total", "counter", "invocations that waited for their program to start",
