@@ -170,6 +170,8 @@ int cluster_start(struct cluster *c, unsigned i, const char *const *more, char e
     argv[n++] = "--config";
     argv[n++] = c->config;
     for (unsigned k = 0; k < sizeof(own) / sizeof(own[0]); k++) {
+        if (own[k] == peers && c->has_peers)
+            continue;
         argv[n++] = "--set";
         argv[n++] = own[k];
     }

@@ -28,6 +28,7 @@ struct cluster {
     unsigned n;
     struct cluster_node node[CLUSTER_MAX];
     const char *const *settings; /* NULL-terminated "section.key=value" for every node */
+    bool has_peers;              /* peers.nodes stands in the configuration's text */
 };
 
 /* A free port on all addresses, the folder and its plugins.yaml with this text. */

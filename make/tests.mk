@@ -26,7 +26,8 @@ LINKED_PLUGINS := $(foreach p,$(PLUGINS),$(B)/tests/plugins/linked/$(p)/$(p).o)
 $(PLUGIN_TESTS): $(B)/tests/plugins/%: $(B)/tests/plugins/%.o $(B)/tests/plugins/mock_host.o $(LINKED_PLUGINS)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm
 
-$(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(B)/tests/cluster/fixture.o $(BENCH_OBJ)
+CLUSTER_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/cluster/test_*.c),$(wildcard tests/cluster/*.c)))
+$(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(CLUSTER_HELP) $(BENCH_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl -pthread
 
 $(TEST_SOS): $(B)/%.so: %.c $(B)/flags
