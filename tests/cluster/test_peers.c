@@ -125,6 +125,41 @@ static void test_names_and_lists_of_the_original_work(void **state)
     }
 }
 
+static void test_a_master_deals_the_jobs_of_all(void **state)
+{
+    static const char *const path = "/configuration/scheduler";
+    char json[160];
+
+    (void)state;
+    expect(post_text(0, path, "{\"name\":\"round_robin_with_master\"}"), 500, "master_ip is empty");
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(json, sizeof(json),
+                 "{\"name\":\"RoundRobinWithMasterScheduler\",\"parameters\":[\"%s\",\"127.0.0.2\","
+                 "\"true\"]}",
+                 i == 1 ? "true" : "false");
+        select_scheduler(i, json);
+    }
+    /* n1 asks the master, n2, which deals to the one that did not ask. */
+    for (int i = 0; i < 4; i++) {
+        struct reply r = post_text(0, "/function/echo", "x");
+
+        assert_int_equal(r.status, 200);
+        assert_string_equal(header(&r, "X-P2pfaas-Hops"), "2");
+        assert_string_equal(header(&r, "X-P2pfaas-Peers-List-Id"), "[\"n1\",\"n2\",\"n3\"]");
+        assert_string_equal(header(&r, "X-P2pfaas-Scheduler"),
+                            "RoundRobinWithMasterScheduler(false, 127.0.0.2, true)");
+        reply_free(&r);
+    }
+    for (int i = 0; i < 4; i++) {
+        struct reply r = post_text(1, "/function/echo", "x");
+
+        assert_int_equal(r.status, 200);
+        assert_string_equal(header(&r, "X-P2pfaas-Peers-List-Id"),
+                            i % 2 ? "[\"n2\",\"n3\"]" : "[\"n2\",\"n1\"]");
+        reply_free(&r);
+    }
+}
+
 /* ---- full, dead, back ---- */
 
 struct occupant {
@@ -221,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_power_of_choices_asks_only_when_loaded),
         cmocka_unit_test(test_reject_refuses_with_503),
         cmocka_unit_test(test_names_and_lists_of_the_original_work),
+        cmocka_unit_test(test_a_master_deals_the_jobs_of_all),
         cmocka_unit_test(test_one_job_more_than_slots_and_queue_is_refused),
         cmocka_unit_test(test_a_full_peer_refuses_and_the_job_runs_elsewhere),
         cmocka_unit_test(test_a_dead_peer_costs_no_job_and_is_seen_again),

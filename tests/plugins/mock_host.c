@@ -158,7 +158,16 @@ static const struct p2p_param *find(const struct mock *m, const char *name)
     return p;
 }
 
-static void set_parameters(const struct mock *m, const char *settings)
+static void store_text(struct mock *m, const struct p2p_param *p, const char *text)
+{
+    char *copy = strdup(text);
+
+    assert_true(copy && m->n_allocated < MOCK_METRICS);
+    m->allocated[m->n_allocated++] = copy;
+    memcpy((char *)m->self + p->offset, &copy, sizeof(copy));
+}
+
+static void set_parameters(struct mock *m, const char *settings)
 {
     char copy[256], *rest = copy, *word;
 
@@ -176,7 +185,10 @@ static void set_parameters(const struct mock *m, const char *settings)
         assert_non_null(equals);
         *equals = '\0';
         p = find(m, word);
-        store(m, p, read_value(p, equals + 1));
+        if (p->type == P2P_STRING)
+            store_text(m, p, equals + 1);
+        else
+            store(m, p, read_value(p, equals + 1));
     }
 }
 

@@ -30,7 +30,7 @@ struct mock {
     char log[1024]; /* every line that was logged */
     unsigned n_metrics;
     struct mock_metric metric[MOCK_METRICS];
-    void *allocated[MOCK_METRICS];
+    void *allocated[MOCK_METRICS]; /* by the plugin; and texts of its parameters */
     unsigned n_allocated;
 };
 
