@@ -282,6 +282,8 @@ void fake_peer_keeps_alive(struct fake_peer *f)
 void fake_peer_close(struct fake_peer *f)
 {
     pthread_mutex_lock(&f->lock);
+    /* The thread's poll keeps it open, but nobody can connect any more. */
+    shutdown(f->listen_fd, SHUT_RDWR);
     close(f->listen_fd);
     f->listen_fd = -1;
     for (int i = 0; i < MOST; i++)

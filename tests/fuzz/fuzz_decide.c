@@ -320,11 +320,13 @@ static void begin(struct job *j)
     struct decision_job job = {.id = ++ids, .arrival_ns = w.now, .from = P2P_NONE};
     uint8_t deadline = take_byte();
 
+    if ((deadline & 0x70) == 0x70)
+        job.override = OVERRIDE_BYPASS + (deadline >> 1 & 7) % 3;
     job.deadline_ns = deadline & 1 ? w.now + 32u * deadline : 0;
     memset(&j->decision, 0xa5, sizeof(j->decision));
     j->open = true;
     j->outcomes = 0;
-    w.expected += w.engine->current && w.engine->current->ops.outcome;
+    w.expected += !job.override && w.engine->current && w.engine->current->ops.outcome;
     decision_begin(w.engine, &j->decision, &job);
 }
 
