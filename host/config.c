@@ -112,8 +112,12 @@ static const struct p2p_param security_keys[] = {
            "of the cluster: peers prove that they know it; empty: nobody has to"),
     DURATION(struct security_config, clock_skew, 30 * SECOND, SECOND, HOUR,
              "the most that the clocks of two nodes may differ"),
+    STRING(struct security_config, secret_file, "",
+           "its first line is the secret; others must not be able to read the file"),
     STRING(struct security_config, user, "", "of the administrative REST; empty: nobody is asked"),
     STRING(struct security_config, password, "", "of that user"),
+    STRING(struct security_config, password_file, "",
+           "its first line is the password; others must not be able to read the file"),
     BOOL(struct security_config, trust_network, false,
          "serve peers and administration beyond loopback without secret and password"),
     P2P_PARAM_END};
@@ -421,6 +425,8 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
                  c->file ? c->file : "defaults", (int)c->node.port);
         return -1;
     }
+    if (config_finish_security(c, err))
+        return -1;
     if (!c->node.id[0]) {
         free((char *)(uintptr_t)c->node.id);
         c->node.id = strdup(self.text);

@@ -107,7 +107,8 @@ struct security_config {
     const char *secret;          /* of the cluster; "" = peers are not asked to prove themselves */
     int64_t clock_skew;          /* the most that clocks of nodes may differ, 30s */
     const char *user, *password; /* of the administrative REST; "" = none asked */
-    bool trust_network;          /* serve peers and administration beyond loopback without them */
+    const char *secret_file, *password_file; /* "" = none; else their first lines are above */
+    bool trust_network; /* serve peers and administration beyond loopback without them */
 };
 
 enum function_runtime { FUNCTION_PROCESS };
@@ -162,5 +163,9 @@ void config_each_key(void (*key)(void *ctx, const char *section, const struct p2
 /* The value of one plain setting as text, for GET /configuration.  `base` is the
  * section's struct inside a config. */
 const void *config_section(const struct config *c, const char *section);
+/* That value as anybody may see it: "***" for a secret that is set. */
+void config_show(const struct config *c, const char *section, const struct p2p_param *p, char *out,
+                 size_t size);
+bool config_is_secret(const char *section, const char *key);
 
 #endif

@@ -85,8 +85,9 @@ int config_override(struct config *c, const char *text, char err[P2P_ERRLEN])
 
     if (!equals || !dot || dot > equals || (size_t)(dot - text) >= sizeof(section) ||
         (size_t)(equals - dot) > sizeof(key)) {
-        snprintf(err, P2P_ERRLEN, "--set %.80s: allowed: section.key=value, as in node.port=18081",
-                 text);
+        /* What follows the sign may be a secret. */
+        snprintf(err, P2P_ERRLEN, "--set %.*s: allowed: section.key=value, as in node.port=18081",
+                 (int)strcspn(text, "=") < 80 ? (int)strcspn(text, "=") : 80, text);
         return -1;
     }
     snprintf(section, sizeof(section), "%.*s", (int)(dot - text), text);

@@ -283,9 +283,12 @@ static void compare(void *ctx, const char *section, const struct p2p_param *p)
         return;
     params_format(p, config_section(c->old, section), old, sizeof(old));
     params_format(p, config_section(c->new, section), new, sizeof(new));
-    if (strcmp(old, new) != 0)
-        log_event(LOG_WARN, "a changed setting needs a restart", LOG_STR("section", section),
-                  LOG_STR("key", p->name), LOG_STR("now", old), LOG_STR("wanted", new));
+    if (strcmp(old, new) == 0)
+        return;
+    config_show(c->old, section, p, old, sizeof(old));
+    config_show(c->new, section, p, new, sizeof(new));
+    log_event(LOG_WARN, "a changed setting needs a restart", LOG_STR("section", section),
+              LOG_STR("key", p->name), LOG_STR("now", old), LOG_STR("wanted", new));
 }
 
 int node_reload(struct node *n, char err[P2P_ERRLEN])

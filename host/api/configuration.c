@@ -78,7 +78,7 @@ static void add_setting(void *ctx, const char *section, const struct p2p_param *
 
     if (!in)
         in = cJSON_AddObjectToObject(json, section);
-    params_format(p, config_section(&n->config->config, section), value, sizeof(value));
+    config_show(&n->config->config, section, p, value, sizeof(value));
     api_add_value(in, p, value);
 }
 

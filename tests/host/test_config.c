@@ -403,7 +403,7 @@ static void test_wrong_overrides_are_told(void **state)
     REFUSES_SET("", "node.prot=1", "node.prot", "did you mean 'port'?", "allowed: id");
     REFUSES_SET("", "functions.f=1", "functions.f", "no such section", "allowed: node, log");
     REFUSES_SET("", "node.port", "node.port", "allowed: section.key=value");
-    REFUSES_SET("", "port=1.2", "port=1.2", "allowed: section.key=value");
+    REFUSES_SET("", "port=1.2", "--set port: allowed: section.key=value");
     REFUSES_SET("", "peers.nodes=127.0.0.2,n3", "peers.nodes", "'n3'", "numeric");
     REFUSES_SET("scheduler: {parameters: [1]}", "scheduler.parameters.a=1", "list");
     repeated("scheduler:\n  parameters:\n", "    p#: 1\n", CONFIG_MAX_PARAMETERS);
