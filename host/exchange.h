@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "host/auth.h"
 #include "host/http.h"
 
 struct shard;
@@ -41,6 +42,8 @@ struct exchange {
     size_t head;         /* bytes of its head in the connection's memory */
     unsigned looks;      /* of the daemon, while the job is at work */
     double looked_since; /* loop time */
+    bool proven;         /* a peer's: its head is genuine, and this is its proof */
+    struct auth_proof proof;
     bool suspended;
     bool original; /* a node of the original P2PFaaS asks, see host/translate.h */
     bool close;    /* the connection, after the answer */

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/access.h"
 #include "host/ingress.h"
 #include "host/log.h"
+#include "host/proof.h"
 #include "host/translate.h"
 #include "host/wire.h"
 #include "host/world.h"
@@ -58,6 +60,12 @@ static void on_answer(struct job *j, uint32_t peer)
     struct p2p_probe said = {.rtt_ns = 0};
     char why[P2P_ERRLEN] = "its answer has no X-P2pfaas-Outcome";
 
+    if (!access_is_answer(s->node, &peers_get(&s->node->peers, peer)->endpoint, &j->asked,
+                          &j->x.response, why)) {
+        evidence(s->node, peer, PEER_LOST, why);
+        on_unknown_fate(j, 502, why);
+        return;
+    }
     if (wire_read_load(&j->x.response, &said))
         peers_heard(&s->node->peers, peer, &said, clock_ns());
     switch (j->translated ? translate_reply(j, why) : wire_read_outcome(&j->x.response)) {
@@ -131,7 +139,9 @@ void job_forward(struct job *j, uint32_t id)
     uint64_t now = clock_ns();
 
     j->forwarded_to = id;
-    if (!peer || j->hops >= s->node->max_hops || write_request(j, peer)) {
+    /* A node of the original cannot prove that its answer is its own. */
+    if (!peer || (s->node->access.auth && peer->protocol == PEER_ORIGINAL) ||
+        j->hops >= s->node->max_hops || write_request(j, peer)) {
         choose_again(j);
         return;
     }
@@ -153,6 +163,10 @@ void job_forward(struct job *j, uint32_t id)
         .owner = j,
         .response = &j->x.response,
     };
+    if (access_sign_call(s->node, &peer->endpoint, &j->call, &j->peer_headers, &j->asked)) {
+        choose_again(j);
+        return;
+    }
     metrics_count(&s->metrics, COUNT_FORWARDS_SENT);
     peers_inflight(&s->node->peers, id, 1);
     upstream_start(s->reactor.upstreams, &peer->endpoint, &j->call);
@@ -168,7 +182,8 @@ struct probe {
     struct job *job; /* NULL: nobody waits any more */
     uint32_t round, slot, peer;
     struct call call;
-    struct headers headers; /* to an original */
+    struct headers headers; /* the proof, or all that an original is sent */
+    struct auth_proof asked;
     struct http_response response;
 };
 
@@ -180,6 +195,7 @@ static struct probe *probe_new(struct shard *s)
 
     if (p) {
         s->idle_probes = p->next;
+        headers_clear(&p->headers);
         http_response_clear(&p->response);
         return p;
     }
@@ -204,8 +220,8 @@ void probes_release(struct shard *s)
 
     while ((p = s->idle_probes)) {
         s->idle_probes = p->next;
-        http_response_release(&p->response);
         headers_release(&p->headers);
+        http_response_release(&p->response);
         free(p);
     }
 }
@@ -237,7 +253,10 @@ static void on_probed(struct call *c, enum call_result result)
                                             [P2P_PROBE_TIMEOUT] = COUNT_PROBES_TIMEOUT,
                                             [P2P_PROBE_GONE] = COUNT_PROBES_GONE};
 
-    if (result == CALL_ANSWERED && wire_read_load(&p->response, &said)) {
+    if (result == CALL_ANSWERED &&
+        access_is_answer(n, &peers_get(&n->peers, p->peer)->endpoint, &p->asked, &p->response,
+                         c->err) &&
+        wire_read_load(&p->response, &said)) {
         status = P2P_PROBE_OK;
         peers_heard(&n->peers, p->peer, &said, c->answered_ns);
         evidence(n, p->peer, PEER_ANSWERED, NULL);
@@ -271,13 +290,15 @@ static void ask(struct probe *p, const struct peer *peer)
     p->call = (struct call){
         .method = "GET",
         .path = "/monitoring/load",
-        .headers = whole_head ? &p->headers : NULL,
+        .headers = &p->headers,
         .whole_head = whole_head,
         .timeout_ns = PROBE_TIMEOUT_NS,
         .done = on_probed,
         .owner = p,
         .response = &p->response,
     };
+    /* Without its proof, for want of memory, it is refused like a stranger's. */
+    access_sign_call(p->shard->node, &peer->endpoint, &p->call, &p->headers, &p->asked);
     upstream_start(p->shard->reactor.upstreams, &peer->endpoint, &p->call);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "host/access.h"
 #include "host/job.h"
 #include "host/listener.h"
 #include "host/route.h"
@@ -17,7 +18,7 @@ enum {
      * suspended: to suspend and resume costs three system calls, to look again none. */
     LOOKS = 32,
     DRAIN_MOST = 1 << 30,       /* bytes of a refused body that are read */
-    POOL_MARGIN = 1024,         /* status line, Date, what the daemon adds */
+    POOL_MARGIN = 1024,         /* status line, Date, what the daemon adds, a proof */
     POOL_A_HEADER = 64,         /* the daemon's own record of one */
     OWN_ANSWER_MOST = 64 << 20, /* metrics, plugins: not held to limits.body */
 };
@@ -66,6 +67,8 @@ static enum MHD_Result send_answer(struct exchange *x)
         refuse_headers(x);
     if (x->original && translate_answer((struct job *)x))
         return MHD_NO;
+    if (x->proven)
+        access_sign_answer(x);
     answer = MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_PERSISTENT);
     if (!answer)
         return MHD_NO;
@@ -206,6 +209,8 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
             note_client(x);
             MHD_get_connection_values_n(connection, MHD_HEADER_KIND, copy_header, x);
         }
+        if (!refused(x))
+            access_check(x);
     }
     length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -258,6 +263,8 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
 
 static enum MHD_Result complete(struct exchange *x)
 {
+    if (!refused(x) && x->proven)
+        access_check_body(x);
     if (!refused(x) && x->original) {
         translate_call((struct job *)x);
         if (refused(x))

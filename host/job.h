@@ -45,6 +45,7 @@ struct job {
     struct headers peer_headers; /* what we add to a forward */
     bool translated;             /* the forward is to a node of the original P2PFaaS */
     struct buf translation;      /* its body then */
+    struct auth_proof asked;     /* of the forward: its answer has to fit it */
     char path[160];              /* of the forward: "/peer/function/NAME" */
     bool from_peer;
     enum override override; /* a client's */

@@ -210,7 +210,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     n->config->refs = 1;
     c = &n->config->config;
     log_configure((enum log_level)c->log.level, (enum log_format)c->log.format, c->node.id);
-    if (set_identity(n, c, err) || make_run_dir(n, c, err))
+    if (set_identity(n, c, err) || access_init(&n->access, c, err) || make_run_dir(n, c, err))
         goto fail;
     n->catalog = catalog_new(c->plugins.folder, n->run_dir, err);
     if (!n->catalog)
@@ -254,6 +254,7 @@ void node_release(struct node *n)
     if (n->catalog)
         catalog_free(n->catalog);
     peers_release(&n->peers);
+    access_release(&n->access);
     slots_release(&n->slots);
     function_names_release(&n->names);
     shared_config_unref(n->config);

@@ -5,6 +5,7 @@
 #define HOST_NODE_H
 
 #include "engine/engine.h"
+#include "host/access.h"
 #include "host/discovery/discovery.h"
 #include "host/functions.h"
 #include "host/peers.h"
@@ -29,6 +30,7 @@ struct node {
     struct function_names names;
     struct catalog *catalog;
     struct engine *engine;
+    struct access access;
     struct peers peers;
     const struct discovery_source *discovery_source; /* NULL = none; set before the threads start */
     struct discovery *discovery;                     /* main thread */

@@ -4,19 +4,25 @@
 #include <string.h>
 
 static const struct route routes[] = {
-    {"/function/", ROUTE_ANY, ROUTE_JOB, NULL, "invoke a function: /function/NAME[/path][?query]"},
-    {"/peer/function/", ROUTE_ANY, ROUTE_PEER, NULL, "the same, from another node"},
-    {"/monitoring/load", ROUTE_GET, ROUTE_ANSWER, api_load, "running and waiting jobs, as headers"},
-    {"/configuration/scheduler", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, api_scheduler,
-     "the scheduler and its parameters; POST selects another"},
-    {"/configuration", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, api_configuration,
-     "slots and queue, and what runs; POST changes the limits"},
-    {"/plugins", ROUTE_GET, ROUTE_ANSWER, api_plugins, "what is in the plugin folder"},
-    {"/plugins/", ROUTE_GET, ROUTE_ANSWER, api_plugin, "one scheduler, its parameters explained"},
-    {"/metrics", ROUTE_GET, ROUTE_ANSWER, api_metrics, "Prometheus text"},
-    {"/healthz", ROUTE_GET, ROUTE_ANSWER, api_health, "200 while the process serves"},
-    {"/readyz", ROUTE_GET, ROUTE_ANSWER, api_ready, "200 while it accepts invocations"},
-    {"/", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, api_root, "this list"},
+    {"/function/", ROUTE_ANY, ROUTE_JOB, ACCESS_EVERYONE, NULL,
+     "invoke a function: /function/NAME[/path][?query]"},
+    {"/peer/function/", ROUTE_ANY, ROUTE_PEER, ACCESS_PEERS, NULL, "the same, from another node"},
+    {"/monitoring/load", ROUTE_GET, ROUTE_ANSWER, ACCESS_PEERS | ACCESS_ADMINISTRATION, api_load,
+     "running and waiting jobs, as headers"},
+    {"/configuration/scheduler", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
+     api_scheduler, "the scheduler and its parameters; POST selects another"},
+    {"/configuration", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
+     api_configuration, "slots and queue, and what runs; POST changes the limits"},
+    {"/plugins", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_plugins,
+     "what is in the plugin folder"},
+    {"/plugins/", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_plugin,
+     "one scheduler, its parameters explained"},
+    {"/metrics", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_metrics, "Prometheus text"},
+    {"/healthz", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_health,
+     "200 while the process serves"},
+    {"/readyz", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_ready,
+     "200 while it accepts invocations"},
+    {"/", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_EVERYONE, api_root, "this list"},
 };
 const struct route_table node_routes = {routes, sizeof(routes) / sizeof(routes[0])};
 

@@ -4,7 +4,7 @@
 #ifndef HOST_ROUTE_H
 #define HOST_ROUTE_H
 
-#include "host/exchange.h"
+#include "host/access.h"
 
 enum {
     ROUTE_GET = 1 << 0,
@@ -25,6 +25,7 @@ struct route {
     const char *path; /* with a slash at its end: a prefix */
     unsigned methods; /* ROUTE_GET | … */
     enum route_kind kind;
+    unsigned who; /* ACCESS_PEERS | …: who may call it; 0 = everyone */
     void (*answer)(struct exchange *x);
     const char *help;
 };

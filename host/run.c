@@ -236,6 +236,7 @@ int node_run(struct node *n, char err[P2P_ERRLEN])
     }
     if (n->pin)
         process_pin(0);
+    access_warn(&n->access, &n->config->config);
     engine_describe(n->engine, &now);
     log_event(LOG_INFO, "serving", LOG_STR("address", n->self.text), LOG_STR("id", n->id),
               LOG_STR("scheduler", now.full), LOG_INT("threads", n->n_shards),

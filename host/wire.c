@@ -4,10 +4,17 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/proof.h"
 #include "host/version.h"
 #include "host/wire_names.h"
 
 enum { PREFIX_LEN = sizeof(PREFIX) - 1, LIST_MAX = 1024, OWN_BYTES = 8 * LIST_MAX };
+
+const char *const wire_proven_request[] = {HOPS,    FROM,   REMAINING,      TRACING_ID, BYPASS,
+                                           FORWARD, REJECT, "Content-Type", NULL};
+const char *const wire_proven_answer[] = {
+    OUTCOME,         LOAD,       MAX_LOAD, QUEUE_LENGTH, HOPS,           EXECUTION, PROBING_LIST,
+    SCHEDULING_LIST, TOTAL_LIST, PEERS_ID, PEERS_IP,     "Content-Type", NULL};
 
 /* ---- numbers, on the path of every answer ---- */
 
@@ -52,7 +59,8 @@ static int add_count(struct headers *h, const char *name, uint32_t value)
 
 bool wire_is_internal(const char *name, size_t len)
 {
-    static const char *const names[] = {HOPS, FROM, REMAINING, BYPASS, FORWARD, REJECT};
+    static const char *const names[] = {HOPS,   FROM,    REMAINING, PROOF_HEADER,
+                                        BYPASS, FORWARD, REJECT};
 
     if (len < PREFIX_LEN || strncasecmp(name, PREFIX, PREFIX_LEN) != 0)
         return false;

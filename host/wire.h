@@ -19,6 +19,9 @@ void wire_note_override(struct job *j, const char *name, size_t value_len);
 /* What the client calls this job; "" when it does not. */
 const char *wire_tracing_id(const struct job *j);
 
+/* Names of the headers that a proof covers, ended with NULL: host/proof.h. */
+extern const char *const wire_proven_request[], *const wire_proven_answer[];
+
 /* Takes hops, sender and remaining time from j->peer_headers. */
 void wire_read_request(struct job *j);
 /* Fills j->peer_headers for a forward.  0, or -1 (memory). */

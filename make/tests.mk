@@ -27,8 +27,8 @@ $(PLUGIN_TESTS): $(B)/tests/plugins/%: $(B)/tests/plugins/%.o $(B)/tests/plugins
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm
 
 CLUSTER_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/cluster/test_*.c),$(wildcard tests/cluster/*.c)))
-$(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(CLUSTER_HELP) $(BENCH_OBJ)
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl -pthread
+$(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(CLUSTER_HELP) $(BENCH_OBJ) $(LIB_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl $(HOST_LIBS)
 
 $(TEST_SOS): $(B)/%.so: %.c $(B)/flags
 	@mkdir -p $(@D)

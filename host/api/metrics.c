@@ -200,6 +200,22 @@ static void write_peers(struct buf *b, struct node *n)
     buf_printf(b, "p2pfaas_peers{state=\"up\"} %u\np2pfaas_peers{state=\"down\"} %u\n", up, down);
 }
 
+static void write_access(struct buf *b, const struct access *a)
+{
+    say(b, "auth_refused_total", "counter", "messages of peers and discovery that were not taken");
+    for (unsigned i = AUTH_UNSIGNED; i < AUTH_VERDICTS; i++)
+        buf_printf(b, "p2pfaas_auth_refused_total{why=\"%s\"} %llu\n",
+                   auth_verdict_name((enum auth_verdict)i), (unsigned long long)a->messages[i]);
+    say(b, "auth_answers_refused_total", "counter", "answers of peers that were not taken");
+    for (unsigned i = AUTH_UNSIGNED; i <= AUTH_FORGED; i++)
+        buf_printf(b, "p2pfaas_auth_answers_refused_total{why=\"%s\"} %llu\n",
+                   auth_verdict_name((enum auth_verdict)i), (unsigned long long)a->answers[i]);
+    say(b, "access_refused_total", "counter", "callers that may not do what they asked for");
+    for (unsigned i = 0; i < ACCESS_REFUSALS; i++)
+        buf_printf(b, "p2pfaas_access_refused_total{why=\"%s\"} %llu\n",
+                   access_refusal_name((enum access_refusal)i), (unsigned long long)a->refusals[i]);
+}
+
 void api_metrics(struct exchange *x)
 {
     struct node *n = x->shard->node;
@@ -209,6 +225,7 @@ void api_metrics(struct exchange *x)
     write_decisions(b, n);
     write_node(b, n);
     write_peers(b, n);
+    write_access(b, &n->access);
     engine_plugin_metrics(n->engine, write_plugin_metric, b);
     headers_add(&x->response.headers, "Content-Type", "text/plain; version=0.0.4");
     x->response.status = MHD_HTTP_OK;

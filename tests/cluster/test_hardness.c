@@ -329,7 +329,8 @@ static void test_check_finds_what_a_start_would(void **state)
 
 static void test_a_wildcard_needs_an_address_that_peers_can_use(void **state)
 {
-    static const char *const more[] = {"node.listen=0.0.0.0", "node.advertise=127.0.0.1", NULL};
+    static const char *const more[] = {"node.listen=0.0.0.0", "node.advertise=127.0.0.1",
+                                       "security.trust_network=true", NULL};
     char said[1024];
 
     (void)state;
