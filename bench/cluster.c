@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_PORT = 18080, MAX_ARGS = 96 };
+enum { FIRST_PORT = 18080, PORT_STEP = 7, DISCOVERY_STEP = 3, MAX_ARGS = 96 };
 static const double START_SECONDS = 20, POLL_SECONDS = 0.005;
 
 double seconds_now(void)
@@ -54,10 +54,10 @@ static bool port_is_free(unsigned i, int port)
 
 static int find_port(unsigned n)
 {
-    for (int port = FIRST_PORT; port < FIRST_PORT + 2000; port += 7) {
+    for (int port = FIRST_PORT; port < FIRST_PORT + 2000; port += PORT_STEP) {
         unsigned i = 0;
 
-        while (i < n && port_is_free(i, port))
+        while (i < n && port_is_free(i, port) && port_is_free(i, port + DISCOVERY_STEP))
             i++;
         if (i == n)
             return port;
@@ -79,6 +79,7 @@ int cluster_init(struct cluster *c, const char *binary, unsigned n, const char *
         snprintf(err, CLUSTER_ERRLEN, "no port is free on 127.0.0.1 to 127.0.0.%u", n);
         return -1;
     }
+    c->discovery_port = c->port + DISCOVERY_STEP;
     if (!mkdtemp(c->dir)) {
         snprintf(err, CLUSTER_ERRLEN, "%s: %s", c->dir, strerror(errno));
         return -1;
@@ -155,14 +156,15 @@ int cluster_start(struct cluster *c, unsigned i, const char *const *more, char e
 {
     struct cluster_node *node = &c->node[i];
     struct readiness r = {node, false};
-    char id[48], listen[64], port[64], peers[256] = "peers.nodes=";
-    char *own[] = {id, listen, port, peers, "discovery.source=none"};
+    char id[48], listen[64], port[64], discovery[64], peers[256] = "peers.nodes=";
+    char *own[] = {id, listen, port, discovery, peers, "discovery.source=none"};
     char *argv[MAX_ARGS];
     unsigned n = 0;
 
     snprintf(id, sizeof(id), "node.id=%s", node->id);
     snprintf(listen, sizeof(listen), "node.listen=127.0.0.%u", i + 1);
     snprintf(port, sizeof(port), "node.port=%d", c->port);
+    snprintf(discovery, sizeof(discovery), "discovery.port=%d", c->discovery_port);
     for (unsigned k = 0; k < c->n; k++)
         snprintf(peers + strlen(peers), sizeof(peers) - strlen(peers), "%s%s", k ? "," : "",
                  c->node[k].address);

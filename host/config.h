@@ -93,8 +93,8 @@ struct discovery_config {
     int64_t port;            /* UDP and TCP, 19000 */
     const char *group;       /* a label that others see */
     int64_t poll;            /* of nodes of the original, 10s */
-    int64_t probe_interval;  /* 1s */
-    int64_t probe_timeout;   /* 500ms */
+    int64_t probe_interval;  /* 500ms */
+    int64_t probe_timeout;   /* 300ms */
     const char *etcd;        /* URLs, separated by commas */
     const char *etcd_prefix; /* of the keys */
     int64_t etcd_ttl;        /* of the lease, 10s */

@@ -34,6 +34,7 @@ struct node {
     struct peers peers;
     const struct discovery_source *discovery_source; /* NULL = none; set before the threads start */
     struct discovery *discovery;                     /* main thread */
+    uint64_t left_ns;                                /* when it began to leave, or 0 */
     struct slots slots;
     struct p2p_node view; /* of itself, under the peers' lock */
     _Atomic bool stopping;

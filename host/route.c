@@ -17,6 +17,8 @@ static const struct route routes[] = {
      "what is in the plugin folder"},
     {"/plugins/", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_plugin,
      "one scheduler, its parameters explained"},
+    {"/cluster", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_cluster,
+     "this node and those that it knows"},
     {"/metrics", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_metrics, "Prometheus text"},
     {"/healthz", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_health,
      "200 while the process serves"},

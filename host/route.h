@@ -52,5 +52,6 @@ void api_load(struct exchange *x);
 void api_health(struct exchange *x);
 void api_ready(struct exchange *x);
 void api_metrics(struct exchange *x);
+void api_cluster(struct exchange *x);
 
 #endif

@@ -191,6 +191,15 @@ static void write_plugin_metric(void *ctx, const char *name, const char *help, b
     single(b, full, is_gauge ? "gauge" : "counter", help, value);
 }
 
+static void write_discovery_metric(void *ctx, const char *name, const char *help, bool is_gauge,
+                                   double value)
+{
+    char full[64];
+
+    snprintf(full, sizeof(full), "discovery_%.40s%s", name, is_gauge ? "" : "_total");
+    single(ctx, full, is_gauge ? "gauge" : "counter", help, value);
+}
+
 static void write_peers(struct buf *b, struct node *n)
 {
     uint32_t up, down;
@@ -226,6 +235,7 @@ void api_metrics(struct exchange *x)
     write_node(b, n);
     write_peers(b, n);
     write_access(b, &n->access);
+    discovery_measure(n, write_discovery_metric, b);
     engine_plugin_metrics(n->engine, write_plugin_metric, b);
     headers_add(&x->response.headers, "Content-Type", "text/plain; version=0.0.4");
     x->response.status = MHD_HTTP_OK;

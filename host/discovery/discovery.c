@@ -5,13 +5,17 @@
 #include "host/log.h"
 #include "host/node.h"
 
-static const struct discovery_source *const sources[] = {[DISCOVERY_NONE] = NULL};
+static const uint64_t LEAVE_NS = 1000000000;
+
+static const struct discovery_source *const sources[] = {
+    [DISCOVERY_P2P] = &discovery_p2p, [DISCOVERY_NONE] = NULL};
 
 int discovery_start(struct node *n, char err[P2P_ERRLEN])
 {
     const struct discovery_source *source = sources[n->config->config.discovery.source];
 
-    if (!source)
+    /* What is closed to peers, access_warn has said. */
+    if (!source || !access_peers_allowed(n))
         return 0;
     n->discovery = source->start(n, err);
     if (!n->discovery)
@@ -22,14 +26,42 @@ int discovery_start(struct node *n, char err[P2P_ERRLEN])
 
 void discovery_leave(struct node *n)
 {
+    n->left_ns = clock_ns();
     if (n->discovery)
         n->discovery_source->leave(n->discovery);
 }
 
+static void on_time_over(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)w;
+    (void)events;
+}
+
+/* The node has nothing left to do but to say goodbye. */
+static void end_leaving(struct node *n)
+{
+    struct ev_loop *loop = n->shards[0].reactor.loop;
+    uint64_t end = n->left_ns + LEAVE_NS;
+    ev_timer over;
+
+    if (!n->left_ns)
+        return;
+    while (!n->discovery_source->gone(n->discovery) && clock_ns() < end) {
+        ev_now_update(loop);
+        ev_timer_init(&over, on_time_over, (double)(end - clock_ns()) / 1e9, 0);
+        ev_timer_start(loop, &over);
+        ev_run(loop, EVRUN_ONCE);
+        ev_timer_stop(loop, &over);
+    }
+}
+
 void discovery_stop(struct node *n)
 {
-    if (n->discovery)
-        n->discovery_source->stop(n->discovery);
+    if (!n->discovery)
+        return;
+    end_leaving(n);
+    n->discovery_source->stop(n->discovery);
     n->discovery = NULL;
 }
 
@@ -43,6 +75,12 @@ void discovery_describe(struct node *n, struct cJSON *out)
 {
     if (n->discovery_source)
         n->discovery_source->describe(n->discovery, out);
+}
+
+void discovery_measure(struct node *n, discovery_metric one, void *ctx)
+{
+    if (n->discovery_source && n->discovery_source->measure)
+        n->discovery_source->measure(n->discovery, one, ctx);
 }
 
 /* ---- evidence, on its way to the main thread ---- */

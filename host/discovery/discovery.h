@@ -16,14 +16,19 @@ struct node;
 struct cJSON;
 struct discovery; /* a source's own state */
 
+typedef void (*discovery_metric)(void *ctx, const char *name, const char *help, bool is_gauge,
+                                 double value);
+
 struct discovery_source {
     const char *name;
     /* NULL with a reason when it can never work: a port that is taken, an address that
      * is wrong.  A server or a seed that does not answer is no such reason. */
     struct discovery *(*start)(struct node *n, char err[P2P_ERRLEN]);
-    /* The node is stopping: tells the others, does not wait for them. */
+    /* The node is stopping: begins to tell the others. */
     void (*leave)(struct discovery *d);
-    /* Frees everything; after leave, when the node has nothing left to do. */
+    /* Are they told?  The loop runs on for a second at most until it is so. */
+    bool (*gone)(const struct discovery *d);
+    /* Frees everything, when the node has nothing left to do. */
     void (*stop)(struct discovery *d);
     /* The functions or slots of this node changed, or the names that it knows. */
     void (*changed)(struct discovery *d);
@@ -31,6 +36,8 @@ struct discovery_source {
     void (*evidence)(struct discovery *d, const struct endpoint *peer, bool answered);
     /* For GET /cluster: adds keys and a list "members".  [any thread] */
     void (*describe)(struct discovery *d, struct cJSON *out);
+    /* For GET /metrics; NULL when there is nothing to count.  [any thread] */
+    void (*measure)(struct discovery *d, discovery_metric one, void *ctx);
 };
 
 extern const struct discovery_source discovery_p2p, discovery_etcd;
@@ -43,6 +50,7 @@ void discovery_changed(struct node *n);
 /* [any thread] */
 void discovery_evidence(struct node *n, const struct endpoint *peer, bool answered);
 void discovery_describe(struct node *n, struct cJSON *out);
+void discovery_measure(struct node *n, discovery_metric one, void *ctx);
 
 /* What a source knows of another node. */
 struct discovery_member {

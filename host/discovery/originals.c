@@ -1,0 +1,276 @@
+#include "host/discovery/originals.h"
+
+#include <arpa/inet.h>
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "host/log.h"
+#include "host/node.h"
+
+enum { DEAD_AFTER = 3, MOST = CONFIG_MAX_PEERS, MOST_DOUBLINGS = 6, LIST_BYTES = 4 << 20 };
+static const uint64_t ANSWER_NS = 5000000000; /* as the original waits */
+
+struct original {
+    struct original_row row;
+    struct originals *all;
+    uint64_t due_ns;
+    bool asked;          /* the call is under way */
+    bool dropped;        /* to be freed when it is over */
+    struct headers host; /* first in the question, as the original writes it */
+    struct call call;
+    struct http_response response;
+    UT_hash_handle hh; /* by row.ip */
+};
+
+struct originals {
+    struct node *node;
+    struct headers ours; /* of each question */
+    void (*found)(void *ctx, const char *ip);
+    void *ctx;
+    struct original *by_ip;
+};
+
+static const struct http_limits limits = {.headers = 4096, .body = LIST_BYTES};
+
+struct originals *originals_new(struct node *n, const char *group,
+                                void (*found)(void *ctx, const char *ip), void *ctx)
+{
+    struct originals *o = calloc(1, sizeof(*o));
+
+    if (!o)
+        return NULL;
+    o->node = n;
+    o->found = found;
+    o->ctx = ctx;
+    headers_init(&o->ours, limits.headers);
+    originals_set_group(o, group);
+    return o;
+}
+
+void originals_set_group(struct originals *o, const char *group)
+{
+    headers_clear(&o->ours);
+    headers_add(&o->ours, "User-Agent", "Machine");
+    headers_add(&o->ours, "P2pfaas-Machine-Group-Name", group);
+    headers_add(&o->ours, "P2pfaas-Machine-Ip", o->node->ip);
+    headers_add(&o->ours, "P2pfaas-Machine-Name", o->node->ip);
+    headers_add(&o->ours, "Accept-Encoding", "gzip");
+}
+
+/* As a peer it is known by the function port. */
+static bool peer_endpoint(const struct original *p, struct endpoint *e)
+{
+    char err[P2P_ERRLEN];
+    int64_t port = p->all->node->config->config.node.port;
+
+    return endpoint_parse(e, p->row.ip, (uint16_t)port, err) == 0;
+}
+
+static void set_alive(struct original *p, bool alive)
+{
+    struct node *n = p->all->node;
+    struct discovery_member m = {
+        .name = p->row.ip, .group = p->row.group, .protocol = PEER_ORIGINAL};
+
+    if (!peer_endpoint(p, &m.endpoint))
+        return;
+    if (alive)
+        discovery_joined(n, &m);
+    else
+        discovery_dead(n, &m.endpoint);
+    if (alive != p->row.alive)
+        log_event(LOG_INFO, alive ? "a node of the original P2PFaaS joined" : "it does not answer",
+                  LOG_STR("address", p->row.ip));
+    p->row.alive = alive;
+}
+
+static void destroy(struct original *p)
+{
+    headers_release(&p->host);
+    http_response_release(&p->response);
+    free(p);
+}
+
+static void take_out(struct original *p)
+{
+    struct endpoint e;
+
+    HASH_DEL(p->all->by_ip, p);
+    if (peer_endpoint(p, &e))
+        discovery_left(p->all->node, &e);
+    p->dropped = true;
+    if (!p->asked)
+        destroy(p);
+}
+
+void originals_forget(struct originals *o)
+{
+    struct original *p, *next;
+
+    HASH_ITER(hh, o->by_ip, p, next)
+    take_out(p);
+}
+
+void originals_free(struct originals *o)
+{
+    struct original *p, *next;
+
+    if (!o)
+        return;
+    HASH_ITER(hh, o->by_ip, p, next)
+    {
+        if (p->asked)
+            upstream_cancel(&p->call);
+        HASH_DEL(o->by_ip, p);
+        destroy(p);
+    }
+    headers_release(&o->ours);
+    free(o);
+}
+
+static struct original *find(const struct originals *o, const char *ip)
+{
+    struct original *p;
+
+    HASH_FIND_STR(o->by_ip, ip, p);
+    return p;
+}
+
+bool originals_has(const struct originals *o, const char *ip)
+{
+    return find(o, ip) != NULL;
+}
+
+void originals_drop(struct originals *o, const char *ip)
+{
+    struct original *p = find(o, ip);
+
+    if (p)
+        take_out(p);
+}
+
+static bool is_welcome(const struct originals *o, const char *ip)
+{
+    static const char bridge[] = "172.17.";
+
+    return endpoint_is_bare(ip) && strcmp(ip, o->node->ip) != 0 &&
+           strncmp(ip, bridge, sizeof(bridge) - 1) != 0;
+}
+
+void originals_add(struct originals *o, const char *ip, const char *group)
+{
+    struct original *p = find(o, ip);
+
+    if (!p) {
+        if (!is_welcome(o, ip) || HASH_COUNT(o->by_ip) >= MOST || !(p = calloc(1, sizeof(*p))))
+            return;
+        p->all = o;
+        snprintf(p->row.ip, sizeof(p->row.ip), "%s", ip);
+        headers_init(&p->host, limits.headers);
+        http_response_init(&p->response, &limits);
+        HASH_ADD_STR(o->by_ip, row.ip, p);
+    }
+    if (group)
+        snprintf(p->row.group, sizeof(p->row.group), "%s", group);
+    p->row.heard = time(NULL);
+    p->row.failures = 0;
+    set_alive(p, true);
+}
+
+/* ---- asking ---- */
+
+static void read_list(struct originals *o, struct http_response *r)
+{
+    const char *text = buf_text(&r->body);
+    cJSON *list = text ? cJSON_Parse(text) : NULL;
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, list)
+    {
+        const cJSON *ip = cJSON_GetObjectItemCaseSensitive(item, "ip");
+
+        if (cJSON_IsString(ip) && is_welcome(o, ip->valuestring))
+            o->found(o->ctx, ip->valuestring);
+    }
+    cJSON_Delete(list);
+}
+
+static void on_list(struct call *c, enum call_result result)
+{
+    struct original *p = c->owner;
+    uint64_t poll = (uint64_t)p->all->node->config->config.discovery.poll;
+    unsigned failures;
+
+    p->asked = false;
+    if (p->dropped) {
+        destroy(p);
+        return;
+    }
+    if (result == CALL_ANSWERED && c->status == 200) {
+        const char *group = headers_get(&p->response.headers, "P2pfaas-Machine-Group-Name");
+
+        p->row.ping_ns = c->answered_ns - c->started_ns;
+        originals_add(p->all, p->row.ip, group);
+        read_list(p->all, &p->response);
+    } else {
+        p->row.failures++;
+        if (p->row.failures >= DEAD_AFTER && p->row.alive)
+            set_alive(p, false);
+    }
+    failures = p->row.failures < MOST_DOUBLINGS ? p->row.failures : MOST_DOUBLINGS;
+    p->due_ns = clock_ns() + (poll << (failures > DEAD_AFTER ? failures - DEAD_AFTER : 0));
+}
+
+static void ask(struct original *p, uint64_t now_ns)
+{
+    struct node *n = p->all->node;
+    struct endpoint to;
+    char err[P2P_ERRLEN];
+
+    if (endpoint_parse(&to, p->row.ip, (uint16_t)n->config->config.discovery.port, err))
+        return;
+    p->asked = true;
+    headers_clear(&p->host);
+    headers_add(&p->host, "Host", to.text);
+    http_response_clear(&p->response);
+    p->call = (struct call){
+        .method = "GET",
+        .path = "/list",
+        .headers = &p->host,
+        .headers2 = &p->all->ours,
+        .started_ns = now_ns,
+        .timeout_ns = ANSWER_NS,
+        .done = on_list,
+        .owner = p,
+        .response = &p->response,
+    };
+    upstream_start(n->shards[0].reactor.upstreams, &to, &p->call);
+}
+
+void originals_poll(struct originals *o, uint64_t now_ns)
+{
+    struct original *p, *next;
+
+    HASH_ITER(hh, o->by_ip, p, next)
+    if (!p->asked && now_ns >= p->due_ns)
+        ask(p, now_ns);
+}
+
+/* ---- for people ---- */
+
+static int by_ip(const void *a, const void *b)
+{
+    return strcmp(((const struct original_row *)a)->ip, ((const struct original_row *)b)->ip);
+}
+
+unsigned originals_list(const struct originals *o, struct original_row *rows, unsigned max)
+{
+    unsigned n = 0;
+
+    for (const struct original *p = o->by_ip; p && n < max; p = p->hh.next)
+        rows[n++] = p->row;
+    qsort(rows, n, sizeof(*rows), by_ip);
+    return n;
+}

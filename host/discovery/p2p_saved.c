@@ -1,0 +1,137 @@
+/*
+ * p2p_saved.c - the members, kept over a restart: FOLDER/members.json, written aside and
+ * renamed, so that a crash leaves the old file or the new one.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/discovery/p2p.h"
+#include "host/log.h"
+
+enum { MOST_FILE_BYTES = 4 << 20 };
+
+cJSON *p2p_read_saved(const struct discovery *d)
+{
+    char *text = NULL, aside[sizeof(d->saved_to) + 8];
+    cJSON *saved = NULL;
+    FILE *f;
+    size_t n;
+
+    if (!d->saved_to[0])
+        return NULL;
+    f = fopen(d->saved_to, "re");
+    if (!f) {
+        if (errno != ENOENT)
+            log_event(LOG_WARN, "the saved members cannot be read", LOG_STR("file", d->saved_to),
+                      LOG_STR("why", strerror(errno)));
+        return NULL;
+    }
+    text = malloc(MOST_FILE_BYTES + 1);
+    n = text ? fread(text, 1, MOST_FILE_BYTES, f) : 0;
+    fclose(f);
+    if (text) {
+        text[n] = '\0';
+        saved = cJSON_Parse(text);
+    }
+    free(text);
+    if (cJSON_IsObject(saved))
+        return saved;
+    cJSON_Delete(saved);
+    snprintf(aside, sizeof(aside), "%s.broken", d->saved_to);
+    rename(d->saved_to, aside);
+    log_event(LOG_WARN, "the saved members are no JSON object and not used; the file is kept aside",
+              LOG_STR("file", aside));
+    return NULL;
+}
+
+uint32_t p2p_saved_incarnation(const cJSON *saved)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(saved, "incarnation");
+
+    return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < UINT32_MAX - 1
+               ? (uint32_t)item->valuedouble
+               : 0;
+}
+
+void p2p_restore(struct discovery *d, const cJSON *saved)
+{
+    static const struct {
+        const char *name;
+        int (*join)(struct discovery *d, const char *address, char err[P2P_ERRLEN]);
+    } lists[] = {{"members", p2p_add_seed}, {"originals", p2p_add_seed}, {"seeds", p2p_tell_seed}};
+    const cJSON *group = cJSON_GetObjectItemCaseSensitive(saved, "group");
+    char err[P2P_ERRLEN];
+
+    if (cJSON_IsString(group) && strlen(group->valuestring) < sizeof(d->group))
+        p2p_tell_group(d, group->valuestring);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        const cJSON *item;
+
+        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(saved, lists[i].name))
+        {
+            if (!cJSON_IsString(item) || lists[i].join(d, item->valuestring, err))
+                log_event(LOG_WARN, "a saved member cannot be used", LOG_STR("file", d->saved_to),
+                          LOG_STR("why", cJSON_IsString(item) ? err : "it is no text"));
+        }
+    }
+}
+
+static bool add_member(void *ctx, const struct swim_member *m)
+{
+    char where[SWIM_ADDRESS_TEXT];
+
+    if (m->state != SWIM_LEFT)
+        cJSON_AddItemToArray(ctx, cJSON_CreateString(swim_address_text(&m->address, where)));
+    return true;
+}
+
+static char *write_json(struct discovery *d)
+{
+    struct original_row *rows = calloc(CONFIG_MAX_PEERS, sizeof(*rows));
+    unsigned n = rows ? originals_list(d->originals, rows, CONFIG_MAX_PEERS) : 0;
+    cJSON *json = cJSON_CreateObject(), *list;
+    char *text;
+
+    cJSON_AddNumberToObject(json, "incarnation", swim_self(d->swim)->incarnation);
+    swim_each(d->swim, add_member, cJSON_AddArrayToObject(json, "members"));
+    list = cJSON_AddArrayToObject(json, "originals");
+    for (unsigned i = 0; i < n; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(rows[i].ip));
+    free(rows);
+    list = cJSON_AddArrayToObject(json, "seeds");
+    for (unsigned i = 0; i < d->n_told; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(d->told[i]));
+    if (d->group_told)
+        cJSON_AddStringToObject(json, "group", d->group);
+    text = cJSON_Print(json);
+    cJSON_Delete(json);
+    return text;
+}
+
+void p2p_save(struct discovery *d)
+{
+    char *text = d->saved_to[0] ? write_json(d) : NULL;
+    char aside[sizeof(d->saved_to) + 8];
+    size_t n = text ? strlen(text) : 0;
+    bool ok;
+    int fd;
+
+    d->changed = false;
+    if (!text)
+        return;
+    snprintf(aside, sizeof(aside), "%s.new", d->saved_to);
+    fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    ok = fd >= 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0;
+    if (fd >= 0)
+        ok = close(fd) == 0 && ok;
+    if (!ok || rename(aside, d->saved_to))
+        log_event(LOG_WARN, "the members cannot be saved; see node.data_dir",
+                  LOG_STR("file", d->saved_to), LOG_STR("why", strerror(errno)));
+    cJSON_free(text);
+}
