@@ -47,6 +47,7 @@ static void on_unknown_fate(struct job *j, int status, const char *why)
         choose_again(j);
         return;
     }
+    j->may_have_run = true;
     job_fail(j, P2P_OUT_FAILED, status, CODE_NOT_FORWARDED,
              "Job cannot be forwarded to neighbor %s: %s; it may have run there, and function '%s' "
              "is not idempotent",
@@ -76,6 +77,7 @@ static void on_answer(struct job *j, uint32_t peer)
         on_unknown_fate(j, 502, why);
         return;
     case WIRE_FAILED:
+        j->may_have_run = true;
         job_finish(j, P2P_OUT_FAILED, RAN_ON_PEER);
         return;
     case WIRE_RAN:

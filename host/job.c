@@ -43,7 +43,7 @@ static void job_clear(struct job *j)
     j->stage = JOB_IDLE;
     j->function = NULL;
     j->probes = NULL;
-    j->abandoned = false;
+    j->abandoned = j->may_have_run = false;
     j->decision.state = DECISION_IDLE;
     j->override = OVERRIDE_NONE;
     j->hops = 0;
@@ -225,6 +225,7 @@ void job_abandon(struct job *j, uint32_t outcome, int status, int code, const ch
         j->function->runtime->cancel(&j->run); /* on_ran ends the job */
         return;
     case JOB_FORWARDED:
+        j->may_have_run |= j->call.sent;
         upstream_cancel(&j->call);
         peers_inflight(&j->x.shard->node->peers, j->forwarded_to, -1);
         break;
@@ -282,6 +283,7 @@ static void on_ran(struct run *run, enum run_result result)
     struct shard *s = j->x.shard;
 
     j->run_ns = run->ended_ns - run->started_ns;
+    j->may_have_run |= run->may_have_run;
     slots_give(&s->node->slots);
     if (run->cold)
         metrics_count(&s->metrics, COUNT_COLD_STARTS);

@@ -50,6 +50,7 @@ struct job {
     bool from_peer;
     enum override override; /* a client's */
     uint32_t hops, from, forwarded_to;
+    bool may_have_run; /* here or at a peer; then it must not run elsewhere */
     uint64_t arrival_ns, deadline_ns, queued_ns, run_ns, queue_ns;
     /* Set when it has to end while a slot is on its way to it. */
     bool abandoned;

@@ -261,13 +261,11 @@ static void add_times(struct headers *h, const char *name, uint64_t own_ns, cons
     add_list(h, name, own, format_seconds(own, own_ns), rest);
 }
 
-static const char *outcome_text(const struct job *j, enum ran_where where, uint32_t outcome)
+static const char *outcome_text(const struct job *j, uint32_t outcome)
 {
     if (outcome == P2P_OUT_RAN || outcome == P2P_OUT_FORWARDED)
         return outcome_names[WIRE_RAN];
-    if (outcome != P2P_OUT_FAILED || (!j->function && where == RAN_NOWHERE))
-        return outcome_names[WIRE_REFUSED];
-    return outcome_names[WIRE_FAILED];
+    return outcome_names[j->may_have_run ? WIRE_FAILED : WIRE_REFUSED];
 }
 
 void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t total_ns)
@@ -308,7 +306,7 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
         add_list(h, PEERS_IP, n->ip_json, strlen(n->ip_json), rest->ips);
     }
     if (j->from_peer) {
-        headers_add(h, OUTCOME, outcome_text(j, where, outcome));
+        headers_add(h, OUTCOME, outcome_text(j, outcome));
         wire_write_load(&j->x);
     }
     h->text.limit -= OWN_BYTES;

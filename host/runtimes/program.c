@@ -95,6 +95,11 @@ const char *program_name(const struct program *p)
     return p->config->name;
 }
 
+bool program_is_idempotent(const struct program *p)
+{
+    return p->config->idempotent;
+}
+
 bool program_ready(struct program *p, struct endpoint *at)
 {
     bool ready;

@@ -36,6 +36,7 @@ void program_close(struct program *p, void (*closed)(void *arg), void *arg);
 void program_describe(struct program *p, char *out, size_t size);
 
 const char *program_name(const struct program *p); /* the function's */
+bool program_is_idempotent(const struct program *p);
 
 /* Is it there now, and where?  [any thread] */
 bool program_ready(struct program *p, struct endpoint *at);

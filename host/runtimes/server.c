@@ -19,6 +19,7 @@ struct served {
     enum served_state state;
     enum run_result verdict; /* decided while its turn was on its way */
     bool has_verdict;
+    bool lost; /* one answer, and the call was sent again */
     unsigned tries;
     uint64_t end_ns;
     struct call call;
@@ -95,11 +96,22 @@ static void on_rested(struct ev_loop *loop, ev_timer *w, int events)
     wait_for_program(w->data);
 }
 
+static bool may_rest(const struct served *s)
+{
+    return (double)ns_left(s) / 1e9 > RETRY_AFTER;
+}
+
+static void rest(struct served *s)
+{
+    s->state = RESTING;
+    set_timer(s, on_rested, RETRY_AFTER);
+}
+
 static void on_answer(struct call *call, enum call_result result)
 {
     struct served *s = call->owner;
 
-    s->run->may_have_run = result != CALL_NOT_SENT;
+    s->run->may_have_run |= result != CALL_NOT_SENT;
     switch (result) {
     case CALL_ANSWERED:
         program_answered(s->run->program);
@@ -107,9 +119,8 @@ static void on_answer(struct call *call, enum call_result result)
         return;
     case CALL_NOT_SENT:
         /* It may have ended a moment ago, with nobody told yet. */
-        if (++s->tries < MOST_TRIES && (double)ns_left(s) / 1e9 > RETRY_AFTER) {
-            s->state = RESTING;
-            set_timer(s, on_rested, RETRY_AFTER);
+        if (++s->tries < MOST_TRIES && may_rest(s)) {
+            rest(s);
             return;
         }
         explain(s, 502, call->err);
@@ -121,9 +132,18 @@ static void on_answer(struct call *call, enum call_result result)
         finish(s, RUN_TIMEOUT);
         return;
     case CALL_LOST:
+        /* Once more, and from the beginning: the program has most likely ended. */
+        if (program_is_idempotent(s->run->program) && !s->lost && may_rest(s)) {
+            s->lost = true;
+            rest(s);
+            return;
+        }
+        explain(s, 502, call->err);
+        finish(s, RUN_FAILED);
+        return;
     case CALL_BAD:
         explain(s, 502, call->err);
-        finish(s, result == CALL_BAD ? RUN_TOO_LARGE : RUN_FAILED);
+        finish(s, RUN_TOO_LARGE);
         return;
     }
 }
@@ -202,7 +222,7 @@ static void server_start(struct run *run)
     s->run = run;
     s->waiter.home = run->reactor;
     s->waiter.turn.run = on_turn;
-    s->has_verdict = false;
+    s->has_verdict = s->lost = false;
     s->tries = 0;
     s->end_ns = run->started_ns + run->timeout_ns;
     ev_timer_init(&s->timer, on_waited_long, 0, 0);
