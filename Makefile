@@ -26,7 +26,7 @@ OPT.debug   := -O1 -g3
 OPT.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 OPT.asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT.tsan    := -O1 -g3 -fsanitize=thread
-OPT.cov     := -O0 -g3 --coverage
+OPT.cov     := -O0 -g3 --coverage -DP2P_COVERAGE
 ifndef OPT.$(VARIANT)
 $(error VARIANT=$(VARIANT) is not one of debug release asan tsan cov)
 endif

@@ -1,7 +1,6 @@
 #include "engine/module.h"
 
 #include <dlfcn.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/crypto.h>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/elf_check.h"
 #include "engine/params.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -22,6 +22,11 @@
 #endif
 #ifndef SANITIZED
 #define SANITIZED 0
+#endif
+#ifdef P2P_COVERAGE
+#define INSTRUMENTED 1
+#else
+#define INSTRUMENTED SANITIZED
 #endif
 
 enum {
@@ -106,66 +111,6 @@ int module_hash(const char *file, char hash[MODULE_HASH_LEN], char err[P2P_ERRLE
     hash_of(data, size, hash);
     free(data);
     return 0;
-}
-
-#if __SIZEOF_POINTER__ == 8
-typedef Elf64_Ehdr elf_header;
-typedef Elf64_Phdr elf_segment;
-#define ELF_CLASS ELFCLASS64
-#else
-typedef Elf32_Ehdr elf_header;
-typedef Elf32_Phdr elf_segment;
-#define ELF_CLASS ELFCLASS32
-#endif
-
-/* The machine that this very program was built for. */
-static uint16_t own_machine(void)
-{
-    static uint16_t machine;
-    elf_header self;
-    int fd;
-
-    if (machine)
-        return machine;
-    fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        if (read(fd, &self, sizeof(self)) == (ssize_t)sizeof(self))
-            machine = self.e_machine;
-        close(fd);
-    }
-    return machine;
-}
-
-/* What dlopen would not survive or would not tell: NULL when all is well.  The
- * dynamic loader maps first and looks later, so a file that was cut off ends the
- * process with SIGBUS. */
-static const char *elf_fault(const char *data, size_t size)
-{
-    elf_header head;
-
-    if (size < sizeof(head) || memcmp(data, ELFMAG, SELFMAG) != 0)
-        return "not a shared object; build it with cc -shared -fPIC";
-    memcpy(&head, data, sizeof(head));
-    if (head.e_ident[EI_CLASS] != ELF_CLASS || (own_machine() && head.e_machine != own_machine()) ||
-        head.e_ident[EI_DATA] !=
-            (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB))
-        return "built for another machine; build it on this one or for it";
-    if (head.e_type != ET_DYN)
-        return "an ELF file, but not a shared object; build it with cc -shared -fPIC";
-    if (head.e_phentsize != sizeof(elf_segment) || head.e_phoff > size ||
-        (size - head.e_phoff) / sizeof(elf_segment) < head.e_phnum)
-        return "cut off or damaged: its program headers lie outside the file; copy it again";
-    for (unsigned i = 0; i < head.e_phnum; i++) {
-        elf_segment s;
-
-        memcpy(&s, data + head.e_phoff + i * sizeof(s), sizeof(s));
-        if (s.p_type == PT_LOAD && (s.p_offset > size || size - s.p_offset < s.p_filesz))
-            return "cut off: its segments lie outside the file; copy it again";
-        if (s.p_type == PT_TLS)
-            return "uses thread-local storage, which keeps a plugin from being unloaded; keep "
-                   "state in the instance";
-    }
-    return NULL;
 }
 
 /* The name without folder and ".so". */
@@ -373,7 +318,7 @@ static int load(struct module *m, const char *run_dir, char *err)
     data = read_file(m->file, &size, err);
     if (!data)
         return -1;
-    fault = elf_fault(data, size);
+    fault = elf_check(data, size, "p2p_plugin", INSTRUMENTED);
     if (fault) {
         snprintf(err, P2P_ERRLEN, "%s: %s", m->file, fault);
         goto end;
@@ -389,9 +334,7 @@ static int load(struct module *m, const char *run_dir, char *err)
     open_modules++;
     m->entry = dlsym(m->handle, "p2p_plugin");
     if (!m->entry)
-        snprintf(err, P2P_ERRLEN,
-                 "%s: does not export p2p_plugin; end the file with P2P_SCHEDULER_PLUGIN(ops)",
-                 m->file);
+        snprintf(err, P2P_ERRLEN, "%s: p2p_plugin cannot be read: %s", m->file, loader_says(m));
     else if (check_entry(m->entry, why))
         snprintf(err, P2P_ERRLEN, "%s: %.200s", m->file, why);
     else

@@ -27,7 +27,8 @@ struct module {
 };
 
 /* Opens and checks: an ELF shared object for this machine that is not cut off
- * and has no thread-local storage; exports p2p_plugin; magic; ABI major equal,
+ * and has no thread-local storage; exports p2p_plugin and runs nothing when it is
+ * loaded (elf_check.h: these before it is loaded); magic; ABI major equal,
  * minor not newer than ours; names made of [a-z0-9_], required calls present,
  * parameter tables sound, sizes in range.  NULL with "FILE: what is wrong;
  * what to do" in err.  One reference is the caller's.  [any thread] */

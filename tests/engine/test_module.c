@@ -103,6 +103,7 @@ static void bad_plugins_are_refused(void **state)
         {"bad_major", "ABI 2.0, this host speaks 1.0; rebuild it against sdk/"},
         {"needs_newer", "ABI 1.1"},
         {"no_symbol", "p2p_plugin"},
+        {"crashes_at_load", "does not export p2p_plugin"},
         {"empty", "no scheduler"},
         {"no_decide", "decide"},
         {"cut_struct", "decide"},

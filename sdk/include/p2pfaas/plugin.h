@@ -5,7 +5,8 @@
  * lists schedulers and learners.  A plugin is a pure state machine: the host
  * calls it with an event, it returns an action.  It registers no callbacks,
  * owns no threads, makes no system calls and keeps no mutable globals (a
- * simulator runs hundreds of instances of one module in one process).
+ * simulator runs hundreds of instances of one module in one process).  Nothing of
+ * it runs when it is loaded: no constructors; in C++ its tables are constexpr.
  *
  * Thread tags.  Every function carries one:
  *   [load]  once, while the module is being set up or torn down
