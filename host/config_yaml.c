@@ -367,6 +367,12 @@ static int read_function(struct reader *r, void *ctx, const char *key, const yam
     if (params_defaults(config_function_keys, f, r->err) ||
         each_entry(r, value, "functions", read_function_key, f))
         return -1;
+    for (char **s = f->environment; s && *s && f->mode == FUNCTION_HTTP; s++)
+        if (strncmp(*s, "PORT=", 5) == 0)
+            return fail(r, key_at,
+                        "functions.%s.environment.PORT: in mode http the node says which port; "
+                        "allowed: other names",
+                        key);
     if (!f->command)
         return fail(r, key_at, "functions.%s has no command; allowed: a program and its arguments",
                     key);

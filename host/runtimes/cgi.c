@@ -156,6 +156,7 @@ static int add_request(struct buf *text, const struct function_config *f,
 int cgi_build(struct cgi_environment *e, const struct function_config *f,
               const struct http_request *rq)
 {
+    size_t configured;
     char *text;
 
     buf_init(&e->text, ENVIRONMENT_MAX);
@@ -163,11 +164,14 @@ int cgi_build(struct cgi_environment *e, const struct function_config *f,
     if (add_inherited(&e->text) || add_request(&e->text, f, rq) ||
         add_headers(&e->text, &rq->headers))
         goto fail;
+    configured = e->text.len;
     for (char **s = f->environment; s && *s; s++)
         if (buf_append(&e->text, *s, strlen(*s) + 1))
             goto fail;
     for (size_t at = 0; at < e->text.len; at += strlen(e->text.data + at) + 1) {
         text = e->text.data + at;
+        if (at < configured && spawn_has_variable(f->environment, text))
+            continue;
         if (buf_append(&e->pointers, &text, sizeof(text)))
             goto fail;
     }

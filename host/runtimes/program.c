@@ -414,19 +414,22 @@ static int launch(struct program *p, char *err)
                       .in = -1};
     extern char **environ;
     char port_text[32], name[96];
+    const char *const own[] = {"HOST=127.0.0.1", name};
     int port = choose_port(p, err), ends[2], n = 0, rc;
 
     if (port < 0)
         return -1;
     for (char **e = environ; e && *e && n < 8; e++)
         for (const char *const *v = spawn_inherited; *v; v++)
-            if (strncmp(*e, *v, strlen(*v)) == 0 && (*e)[strlen(*v)] == '=')
+            if (strncmp(*e, *v, strlen(*v)) == 0 && (*e)[strlen(*v)] == '=' &&
+                !spawn_has_variable(p->config->environment, *e))
                 env[n++] = *e;
     snprintf(port_text, sizeof(port_text), "PORT=%d", port);
     snprintf(name, sizeof(name), "FUNCTION_NAME=%s", p->config->name);
     env[n++] = port_text;
-    env[n++] = "HOST=127.0.0.1";
-    env[n++] = name;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (!spawn_has_variable(p->config->environment, own[i]))
+            env[n++] = own[i];
     for (char **e = p->config->environment; e && *e && n < MOST_VARIABLES; e++)
         env[n++] = *e;
     env[n] = NULL;

@@ -17,6 +17,16 @@ const char *const spawn_inherited[] = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", N
 
 enum { PATH_BYTES = 4096 };
 
+bool spawn_has_variable(char *const *list, const char *entry)
+{
+    size_t n = strcspn(entry, "=") + 1;
+
+    for (; list && *list; list++)
+        if (strncmp(*list, entry, n) == 0)
+            return true;
+    return false;
+}
+
 /* The program's path, sought in PATH as a shell would.  0 or -1 with errno. */
 static int find_program(const char *name, char *out, size_t size)
 {

@@ -23,6 +23,10 @@ struct child {
 /* Names of the variables that programs get from the node; NULL ends. */
 extern const char *const spawn_inherited[];
 
+/* Has the list, which ends with NULL and may be NULL, a variable of the name of
+ * "NAME=value"? */
+bool spawn_has_variable(char *const *list, const char *entry);
+
 /* Can it be run, as far as can be seen now?  A name sought in PATH always passes.
  * 0 or -1 with "cannot run …". */
 int spawn_check(const char *program, char err[P2P_ERRLEN]);

@@ -355,6 +355,8 @@ static void test_functions_without_a_right_name_or_command_are_told(void **state
     REFUSES(3, "functions:\n  f:\n    command: ' '\n", "functions.f.command is empty");
     REFUSES(3, "functions:\n  f:\n    command: [a, [b]]\n", "command is a list", "a value");
     REFUSES(3, "functions:\n  f:\n    environment: {A=B: c}\n", "'A=B' is no name of a variable");
+    REFUSES(2, "functions:\n  f: {command: a, environment: {PORT: '1'}, mode: http}\n",
+            "functions.f.environment.PORT: in mode http the node says which port");
 }
 
 static void test_bin_and_lib_are_where_the_program_is(void **state)

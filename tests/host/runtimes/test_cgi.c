@@ -183,6 +183,26 @@ static void environment_of_the_function_is_added(void **state)
     assert_string_equal(variable("EMPTY"), "");
 }
 
+static void configured_names_replace_others(void **state)
+{
+    char *own[] = {"PATH=/only/here", "HTTP_X_FOO=mine", "REMOTE_ADDR=nobody", "X_FOO=too", NULL};
+
+    (void)state;
+    setenv("PATH", "/usr/bin:/bin", 1);
+    headers_add(&request.headers, "X-Foo", "from the client");
+    headers_add(&request.headers, "X-Foobar", "another");
+    function.environment = own;
+    build();
+    for (char **s = own; *s; s++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(*s, "="), *s);
+        assert_int_equal(times(name), 1);
+        assert_string_equal(variable(name), *s + strlen(name) + 1);
+    }
+    assert_string_equal(variable("HTTP_X_FOOBAR"), "another");
+}
+
 static void little_of_the_nodes_environment_is_inherited(void **state)
 {
     (void)state;
@@ -355,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(proxy_header_does_not_become_a_setting, setup, teardown),
         cmocka_unit_test_setup_teardown(header_names_are_made_harmless, setup, teardown),
         cmocka_unit_test_setup_teardown(environment_of_the_function_is_added, setup, teardown),
+        cmocka_unit_test_setup_teardown(configured_names_replace_others, setup, teardown),
         cmocka_unit_test_setup_teardown(little_of_the_nodes_environment_is_inherited, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(environment_has_a_cap, setup, teardown),

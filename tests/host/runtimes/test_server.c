@@ -8,7 +8,7 @@ enum { THREAD_RUNS = 24 };
 /* ---- programs, and the folder in which they leave notes ---- */
 
 static char folder[64], out_variable[96], echo_variable[512], path[512];
-static char *variables[3];
+static char *variables[5];
 
 static int setup_server(void **state)
 {
@@ -19,7 +19,7 @@ static int setup_server(void **state)
     snprintf(echo_variable, sizeof(echo_variable), "ECHO=%s/echo", getenv("P2P_TEST_FUNCTIONS"));
     variables[0] = out_variable;
     variables[1] = echo_variable;
-    variables[2] = NULL;
+    variables[2] = variables[3] = NULL;
     function.environment = variables;
     return 0;
 }
@@ -132,10 +132,13 @@ static void environment_is_small_and_has_the_port(void **state)
 {
     (void)state;
     setenv("P2P_TEST_SECRET", "s", 1);
-    open_script("env > \"$OUT\"; exec \"$ECHO\"");
+    variables[2] = "HOME=/configured";
+    variables[3] = "HOST=here";
+    open_script("/usr/bin/env > \"$OUT\"; exec \"$ECHO\"");
     answers_text(ask("x"), "x");
     assert_non_null(strstr(noted(), "PORT="));
-    assert_non_null(strstr(noted(), "HOST=127.0.0.1\n"));
+    assert_non_null(strstr(noted(), "HOME=/configured\n"));
+    assert_non_null(strstr(noted(), "HOST=here\n"));
     assert_non_null(strstr(noted(), "FUNCTION_NAME=f\n"));
     assert_non_null(strstr(noted(), "PATH="));
     assert_null(strstr(noted(), "P2P_TEST_SECRET"));
