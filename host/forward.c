@@ -12,8 +12,6 @@
 #include "host/wire.h"
 #include "host/world.h"
 
-static const uint64_t PROBE_TIMEOUT_NS = 5000000000; /* long after every decision stopped caring */
-
 static void evidence(struct node *n, uint32_t id, enum peer_evidence what, const char *why)
 {
     const struct peer *peer;
@@ -294,7 +292,7 @@ static void ask(struct probe *p, const struct peer *peer)
         .path = "/monitoring/load",
         .headers = &p->headers,
         .whole_head = whole_head,
-        .timeout_ns = PROBE_TIMEOUT_NS,
+        .timeout_ns = p->shard->node->probe_timeout_ns,
         .done = on_probed,
         .owner = p,
         .response = &p->response,

@@ -181,6 +181,7 @@ static int set_identity(struct node *n, const struct config *c, char err[P2P_ERR
     n->view.id = P2P_NONE;
     n->memory_limit = c->limits.memory;
     n->max_hops = (uint32_t)c->scheduler.max_hops;
+    n->probe_timeout_ns = (uint64_t)c->scheduler.probe_timeout;
     return 0;
 }
 
@@ -329,6 +330,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     slots_configure(&n->slots, (uint32_t)c->config.node.slots, (uint32_t)c->config.node.queue,
                     true);
     n->max_hops = (uint32_t)c->config.scheduler.max_hops;
+    n->probe_timeout_ns = (uint64_t)c->config.scheduler.probe_timeout;
     n->revive.repeat = (double)c->config.peers.retry / 1e9;
     ev_timer_again(n->shards[0].reactor.loop, &n->revive);
     log_configure((enum log_level)c->config.log.level, (enum log_format)c->config.log.format,

@@ -39,7 +39,8 @@ struct node {
     struct p2p_node view; /* of itself, under the peers' lock */
     _Atomic bool stopping;
     _Atomic uint32_t max_hops;
-    _Atomic int64_t memory_held; /* bytes of request bodies */
+    _Atomic uint64_t probe_timeout_ns; /* a peer that is silent for it is not well */
+    _Atomic int64_t memory_held;       /* bytes of request bodies */
     int64_t memory_limit;
     bool pin; /* threads to cores */
     _Atomic unsigned reloads, reload_failures;

@@ -43,7 +43,8 @@ static void start_with_own_path(unsigned node)
 
 static int start(void **state)
 {
-    static const char *const settings[] = {"node.slots=2", "node.queue=50", NULL};
+    static const char *const settings[] = {"node.slots=2", "node.queue=50", "peers.retry=200ms",
+                                           "scheduler.probe_timeout=300ms", NULL};
     char echo[512];
 
     (void)state;
@@ -121,12 +122,37 @@ static void test_a_function_that_a_peer_could_not_set_up_runs_elsewhere(void **s
     expect(post_text(BROKEN, "/function/program", "x"), 502, "cannot run 'prog'");
 }
 
+/* Stopped, a process still takes connections; nobody answers on them. */
+static void test_a_hung_peer_is_down_after_few_timeouts(void **state)
+{
+    struct load *load;
+    unsigned wrong;
+    char why[256];
+
+    (void)state;
+    assert_true(stop_node(0));
+    start_with_own_path(0);
+    wait_metric(0, "p2pfaas_peers{state=\"up\"}", NODES - 1, 20);
+    select_scheduler(0, "{\"name\":\"power_of_choices\",\"parameters\":"
+                        "{\"fanout\":2,\"threshold\":0}}");
+    /* A job that it was given before it hung would wait for it. */
+    kill(cluster.node[2].pid, SIGSTOP);
+    load = load_start(0, 1, "/function/program", "x", is_x);
+    wait_metric(0, "p2pfaas_peers{state=\"down\"}", 1, 4);
+    kill(cluster.node[2].pid, SIGCONT);
+    wait_metric(0, "p2pfaas_peers{state=\"up\"}", NODES - 1, 20);
+    assert_true(load_stop(load, &wrong, why) > 0);
+    if (wrong)
+        fail_msg("%u wrong answers, the first: %s", wrong, why);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_program_that_a_peer_cannot_start_runs_elsewhere),
         cmocka_unit_test(test_a_server_that_does_not_start_at_a_peer_runs_elsewhere),
         cmocka_unit_test(test_a_function_that_a_peer_could_not_set_up_runs_elsewhere),
+        cmocka_unit_test(test_a_hung_peer_is_down_after_few_timeouts),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
