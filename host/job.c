@@ -202,9 +202,11 @@ void job_fail(struct job *j, uint32_t outcome, int status, int code, const char 
     job_finish(j, outcome, RAN_NOWHERE);
 }
 
-static void give_up(struct job *j)
+static void give_up(struct job *j, enum ran_where where)
 {
-    job_fail(j, j->abandon_outcome, j->abandon_status, j->abandon_code, "%s", j->abandon_why);
+    clear_answer(j);
+    exchange_error(&j->x, j->abandon_status, j->abandon_code, "%s", j->abandon_why);
+    job_finish(j, j->abandon_outcome, where);
 }
 
 void job_abandon(struct job *j, uint32_t outcome, int status, int code, const char *why)
@@ -234,7 +236,7 @@ void job_abandon(struct job *j, uint32_t outcome, int status, int code, const ch
     case JOB_DONE:
         break;
     }
-    give_up(j);
+    give_up(j, RAN_NOWHERE);
 }
 
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
@@ -281,6 +283,7 @@ static void on_ran(struct run *run, enum run_result result)
 {
     struct job *j = run->owner;
     struct shard *s = j->x.shard;
+    enum ran_where where = run->may_have_run ? RAN_HERE : RAN_NOWHERE;
 
     j->run_ns = run->ended_ns - run->started_ns;
     j->may_have_run |= run->may_have_run;
@@ -288,7 +291,7 @@ static void on_ran(struct run *run, enum run_result result)
     if (run->cold)
         metrics_count(&s->metrics, COUNT_COLD_STARTS);
     if (j->abandoned) {
-        give_up(j);
+        give_up(j, where);
     } else if (result == RUN_ANSWERED) {
         job_finish(j, P2P_OUT_RAN, RAN_HERE);
     } else {
@@ -296,7 +299,7 @@ static void on_ran(struct run *run, enum run_result result)
                   LOG_INT("status", run->status), LOG_STR("error", run->err),
                   LOG_STR("tracing_id", wire_tracing_id(j)));
         say(j, run->status, CODE_GENERIC, run->err);
-        job_finish(j, P2P_OUT_FAILED, RAN_HERE);
+        job_finish(j, P2P_OUT_FAILED, where);
     }
 }
 
@@ -339,7 +342,7 @@ static void on_slot(struct slot_waiter *w)
     j->queue_ns = now - j->queued_ns;
     if (j->abandoned) {
         slots_give(&j->x.shard->node->slots);
-        give_up(j);
+        give_up(j, RAN_NOWHERE);
         return;
     }
     run_here(j, now);

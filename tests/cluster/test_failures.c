@@ -10,7 +10,8 @@ enum { NODES = 3, BROKEN = 1 };
 /* Each node finds these programs in a folder of its own. */
 static const char config[] = "functions:\n"
                              "  program: {command: [prog]}\n"
-                             "  server: {mode: http, command: [served]}\n";
+                             "  server: {mode: http, command: [served]}\n"
+                             "  slow: {command: [sleep, '30'], deadline: 500ms}\n";
 
 static void folder_of(unsigned node, char *out, size_t size)
 {
@@ -122,6 +123,36 @@ static void test_a_function_that_a_peer_could_not_set_up_runs_elsewhere(void **s
     expect(post_text(BROKEN, "/function/program", "x"), 502, "cannot run 'prog'");
 }
 
+static void test_a_job_that_is_too_late_ran_where_it_ran(void **state)
+{
+    struct reply r;
+
+    (void)state;
+    select_scheduler(0, "{\"name\":\"local\"}");
+    r = get(0, "/function/slow");
+    assert_int_equal(r.status, 504);
+    assert_true(strtod(header(&r, "X-P2pfaas-Timing-Execution-Time-Seconds"), NULL) > 0.3);
+    reply_free(&r);
+    assert_true(metric(0, "p2pfaas_requests_total{function=\"slow\",code=\"504\",ran=\"here\"") ==
+                1);
+}
+
+static void test_a_forwarded_job_that_is_too_late_has_the_answer_of_the_peer(void **state)
+{
+    double failed = metric(0, "p2pfaas_forwards_total{what=\"failed\"}");
+    struct reply r;
+
+    (void)state;
+    select_scheduler(0, "{\"name\":\"forward\"}");
+    r = get(0, "/function/slow");
+    assert_int_equal(r.status, 504);
+    assert_non_null(strstr(r.body, "its deadline passed while it ran here"));
+    assert_string_equal(header(&r, "X-P2pfaas-Externally-Executed"), "True");
+    assert_true(strtod(header(&r, "X-P2pfaas-Timing-Execution-Time-Seconds"), NULL) > 0.3);
+    reply_free(&r);
+    assert_true(metric(0, "p2pfaas_forwards_total{what=\"failed\"}") == failed);
+}
+
 /* Stopped, a process still takes connections; nobody answers on them. */
 static void test_a_hung_peer_is_down_after_few_timeouts(void **state)
 {
@@ -152,6 +183,8 @@ int main(void)
         cmocka_unit_test(test_a_program_that_a_peer_cannot_start_runs_elsewhere),
         cmocka_unit_test(test_a_server_that_does_not_start_at_a_peer_runs_elsewhere),
         cmocka_unit_test(test_a_function_that_a_peer_could_not_set_up_runs_elsewhere),
+        cmocka_unit_test(test_a_job_that_is_too_late_ran_where_it_ran),
+        cmocka_unit_test(test_a_forwarded_job_that_is_too_late_has_the_answer_of_the_peer),
         cmocka_unit_test(test_a_hung_peer_is_down_after_few_timeouts),
     };
 
