@@ -176,17 +176,14 @@ static void act(struct decision *d, struct next_move m, uint64_t probe_timeout)
         return;
     case P2P_FORWARD:
         d->state = DECISION_FORWARDED;
-        d->decide_ns = d->rq.now_ns - d->began_ns;
         w->forward(d, a.a);
         return;
     case P2P_REJECT:
         d->state = DECISION_REJECTED;
-        d->decide_ns = d->rq.now_ns - d->began_ns;
         w->refuse(d, a.a);
         return;
     default:
         d->state = DECISION_LOCAL;
-        d->decide_ns = d->rq.now_ns - d->began_ns;
         w->run_here(d, !(a.a & P2P_NO_WAIT));
     }
 }
@@ -202,6 +199,7 @@ static void decide_and_leave(struct decision *d, uint32_t event)
         m.action = ask(d, event);
     } else if (d->instance) {
         m.action = ask(d, event);
+        d->decide_ns += e->world->now(e->ctx) - d->rq.now_ns;
         /* Nothing more will be asked of a scheduler that hears no outcomes. */
         if (is_final(m.action) && !d->instance->ops.outcome) {
             m.done = engine_unpin(e, d->instance, d);
@@ -246,7 +244,6 @@ void decision_begin(struct engine *e, struct decision *d, const struct decision_
     if (d->override)
         snprintf(d->scheduler, sizeof(d->scheduler), "%s", override_scheduler(d->override));
     e->world->enter(e->ctx, &d->rq);
-    d->began_ns = d->rq.now_ns;
     i = d->override ? NULL : e->current;
     if (i && give_memory(d, &i->ops) == 0) {
         engine_pin(i, d);

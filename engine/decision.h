@@ -44,9 +44,8 @@ struct decision {
     uint32_t probes_open, probes_needed;
     uint32_t probes_total;
     uint64_t probe_started_ns, probe_ns; /* time spent waiting for probes, in all */
-    uint64_t decide_ns;                  /* begin until the final action */
-    uint64_t began_ns;
-    char scheduler[256]; /* see decision_scheduler */
+    uint64_t decide_ns;                  /* inside the plugin, in all its calls */
+    char scheduler[256];                 /* see decision_scheduler */
     /* Private to the engine. */
     struct instance *instance; /* pinned; NULL once taken away; under the world's lock */
     bool pinned;               /* as far as this thread knows */

@@ -158,6 +158,7 @@ static void test_the_answer_says_how_the_job_went_here(void **state)
     assert_true(strtod(header(&r, "X-P2pfaas-Timing-Execution-Time-Seconds"), NULL) > 0);
     assert_int_equal(header(&r, "X-P2pfaas-Timing-Total-Seconds-List")[0], '[');
     assert_int_equal(header(&r, "X-P2pfaas-Timing-Scheduling-Seconds-List")[0], '[');
+    assert_true(strtod(header(&r, "X-P2pfaas-Timing-Scheduling-Seconds-List") + 1, NULL) > 0);
     assert_string_equal(header(&r, "X-P2pfaas-Externally-Executed"), "");
     assert_string_equal(header(&r, "X-P2pfaas-Hops"), "");
     assert_string_equal(header(&r, "X-P2pfaas-Outcome"), "");

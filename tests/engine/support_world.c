@@ -103,6 +103,7 @@ static void world_log(void *ctx, const char *instance, uint32_t level, const cha
     struct fake *f = ctx;
     size_t at;
 
+    f->now += f->think_ns;
     pthread_mutex_lock(&f->log_lock);
     rule(f, instance[0] != '\0' && level <= P2P_LOG_ERROR);
     at = strlen(f->log);

@@ -25,7 +25,8 @@ struct fake {
     uint32_t hops;
     struct p2p_peer up[FAKE_PEERS]; /* under the lock, as is the next one */
     uint32_t n_up, last_known;
-    bool at_once; /* probes and forwards are answered before the call returns */
+    uint64_t think_ns; /* that pass while a plugin decides, or says anything else */
+    bool at_once;      /* probes and forwards are answered before the call returns */
     char root[64], folder[80], run_dir[80], err[P2P_ERRLEN];
     pthread_mutex_t log_lock;
     char log[8192]; /* what the plugin said, a line each; the first that fit */

@@ -413,6 +413,7 @@ static void time_is_measured(void **state)
     struct fake_job j;
 
     fake_select(f, "scripted", "script", "P1 W100 P1 L");
+    f->think_ns = 7;
     fake_begin(f, &j, 0);
     f->now += 30;
     fake_answer(&j, 0, 0);
@@ -420,10 +421,10 @@ static void time_is_measured(void **state)
     decision_timer(&j.decision, j.round);
     f->now += 12;
     fake_answer(&j, 0, 0);
-    assert_int_equal(j.decision.decide_ns, 142);
-    assert_int_equal(j.decision.probe_ns, 42);
+    assert_int_equal(j.decision.decide_ns, 4 * 7);
+    assert_int_equal(j.decision.probe_ns, 42 + 2 * 7);
     fake_end(&j, P2P_OUT_RAN);
-    assert_int_equal(fake_said(f, "probes=2/42 "), 1);
+    assert_int_equal(fake_said(f, "probes=2/56 "), 1);
 }
 
 static void a_large_state_is_zero_at_each_arrival(void **state)
