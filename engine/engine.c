@@ -5,6 +5,7 @@
 
 #include "engine/params.h"
 #include "engine/private.h"
+#include "engine/state.h"
 
 const char *misbehaviour_name(enum misbehaviour m)
 {
@@ -115,14 +116,103 @@ static struct instance *make_current(struct engine *e, struct instance *i)
     return take_if_done(e, old);
 }
 
-int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN])
+/* An instance with these parameters that is not started yet. */
+static struct instance *prepare(struct engine *e, const struct selection *s, char *err)
 {
-    struct instance *fresh = NULL, *done = NULL;
     struct catalog_hit hit;
 
+    if (catalog_find(e->catalog, s->name, &hit, err))
+        return NULL;
+    return instance_new(e->world, e->ctx, &hit, s, err);
+}
+
+/* The current instance takes the parameters, if they may change while it runs. */
+static bool change_current(struct engine *e, const struct instance *wanted)
+{
+    bool changed;
+
+    e->world->enter(e->ctx, NULL);
+    changed = e->current && instance_may_become(e->current, wanted);
+    if (changed) {
+        instance_become(e->current, wanted);
+        e->stats.selections++;
+    }
+    e->world->leave(e->ctx);
+    return changed;
+}
+
+__attribute__((format(printf, 4, 5))) static void say(struct engine *e, const struct instance *i,
+                                                      uint32_t level, const char *format, ...)
+{
+    char text[P2P_ERRLEN];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    e->world->log(e->ctx, i->name, level, text);
+}
+
+/* Offers what the current instance knows to the next.  False when that one did not
+ * take it, and is now in whatever state its load() left it. */
+static bool hand_over(struct engine *e, struct instance *fresh)
+{
+    struct state state = {0};
+    bool saved, loaded;
+
+    if (!e->current || !state_fits(e->current, fresh))
+        return true;
+    e->world->enter(e->ctx, NULL);
+    saved = state_save(&state, e->current);
+    e->world->leave(e->ctx);
+    if (!saved) {
+        say(e, fresh, P2P_LOG_WARN, "starts afresh: %s did not save its state",
+            e->current->ops.name);
+        return true;
+    }
+    loaded = state_load(&state, fresh);
+    if (loaded)
+        say(e, fresh, P2P_LOG_INFO, "took over %zu bytes of state from %s", state.len,
+            e->current->ops.name);
+    else
+        say(e, fresh, P2P_LOG_WARN, "starts afresh: it did not load the %zu bytes of state of %s",
+            state.len, e->current->ops.name);
+    state_release(&state);
+    return loaded;
+}
+
+/* A started instance; one that refused the old state is made anew. */
+static struct instance *start(struct engine *e, struct instance *fresh, const struct selection *s,
+                              char *err)
+{
+    if (instance_start(fresh, err))
+        goto fail;
+    if (hand_over(e, fresh))
+        return fresh;
+    instance_free(fresh);
+    fresh = prepare(e, s, err);
+    if (!fresh || instance_start(fresh, err))
+        goto fail;
+    return fresh;
+fail:
+    if (fresh)
+        instance_free(fresh);
+    return NULL;
+}
+
+int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN])
+{
+    struct instance *fresh, *done = NULL;
+    int rc = 0;
+
     pthread_mutex_lock(&e->selecting);
-    if (catalog_find(e->catalog, s->name, &hit, err) == 0)
-        fresh = instance_new(e->world, e->ctx, &hit, s, err);
+    fresh = prepare(e, s, err);
+    if (fresh && change_current(e, fresh)) {
+        instance_free(fresh);
+        goto end;
+    }
+    if (fresh)
+        fresh = start(e, fresh, s, err);
     e->world->enter(e->ctx, NULL);
     if (fresh)
         done = make_current(e, fresh);
@@ -131,8 +221,10 @@ int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRL
     e->world->leave(e->ctx);
     if (done)
         instance_free(done);
+    rc = fresh ? 0 : -1;
+end:
     pthread_mutex_unlock(&e->selecting);
-    return fresh ? 0 : -1;
+    return rc;
 }
 
 /* Under lock: the instance loses its decisions; they notice at their next event. */
@@ -221,24 +313,31 @@ void engine_parameters(struct engine *e,
                        void (*param)(void *ctx, const struct p2p_param *p, const char *value),
                        void *ctx)
 {
+    enum { VALUE = 256 };
     struct instance *i, *done;
+    char(*values)[VALUE] = NULL;
+    uint32_t n = 0;
 
-    /* Visited, not locked: what the caller does with it may take its time. */
+    /* The values are copied and the table is visited, not locked: what the caller does
+     * with them may take its time. */
     e->world->enter(e->ctx, NULL);
     i = e->current;
     if (i) {
+        n = params_count(i->ops.params);
+        values = calloc(n + 1, sizeof(*values));
+    }
+    for (uint32_t k = 0; values && k < n; k++)
+        params_format(&i->ops.params[k], i->self, values[k], sizeof(values[k]));
+    if (values) {
         i->pins++;
         i->visitors++;
     }
     e->world->leave(e->ctx);
-    if (!i)
+    if (!values)
         return;
-    for (const struct p2p_param *p = i->ops.params; p && p->name; p++) {
-        char value[256];
-
-        params_format(p, i->self, value, sizeof(value));
-        param(ctx, p, value);
-    }
+    for (uint32_t k = 0; k < n; k++)
+        param(ctx, &i->ops.params[k], values[k]);
+    free(values);
     e->world->enter(e->ctx, NULL);
     i->pins--;
     i->visitors--;

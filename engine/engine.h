@@ -5,6 +5,8 @@
  * retired ones that still have decisions open.  Life of an instance:
  *
  *   engine_select: module from the catalog, parameters, init()   [any thread]
+ *   load() of what the current one saves, if both name the same state_format;
+ *   one that does not take it is made anew and starts afresh
  *   becomes current in one step; the old current one is retired
  *   each decision pins the instance that it started with
  *   retired and no pins left: fini(), memory freed, module unreferenced
@@ -59,7 +61,9 @@ void engine_free(struct engine *e);
 
 /* [any thread, one at a time is enforced]  0, or -1 and nothing changed: unknown
  * name, bad parameter, init failed.  A parameter that is not given has its
- * default, except with an alias, which takes all of its list in order. */
+ * default, except with an alias, which takes all of its list in order.  Where only
+ * parameters differ that are P2P_PARAM_LIVE (and no strings), the current instance
+ * goes on with them and hears params_changed(). */
 int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN]);
 
 /* Settings may change while running.  [any thread] */

@@ -255,10 +255,9 @@ static void release(struct instance *i)
     free(i);
 }
 
-static int set_up(struct instance *i, const struct selection *s, const struct p2p_alias *alias,
-                  char *err)
+static int set_parameters(struct instance *i, const struct selection *s,
+                          const struct p2p_alias *alias, char *err)
 {
-    char why[P2P_ERRLEN] = "";
     int rc;
 
     if (params_defaults(i->ops.params, i->self, err))
@@ -269,20 +268,77 @@ static int set_up(struct instance *i, const struct selection *s, const struct p2
     i->by_alias = alias != NULL;
     i->n_params = alias ? alias->n_params : params_count(i->ops.params);
     name_fully(i, alias && alias->flags & P2P_ALIAS_BARE ? 0 : i->n_params);
+    return 0;
+}
+
+int instance_start(struct instance *i, char err[P2P_ERRLEN])
+{
+    char why[P2P_ERRLEN] = "";
+
     if (i->ops.flags & P2P_SCHED_NEEDS_LEARNER) {
-        snprintf(err, P2P_ERRLEN, "%s: it needs a learner, and none can be bound", s->name);
+        snprintf(err, P2P_ERRLEN, "%s: it needs a learner, and none can be bound", i->name);
         return -1;
     }
     i->may_alloc = true;
     if (i->ops.init && i->ops.init(i->self, &i->host, why)) {
         why[sizeof(why) - 1] = '\0';
-        snprintf(err, P2P_ERRLEN, "%s: its init failed: %.200s", s->name,
+        snprintf(err, P2P_ERRLEN, "%s: its init failed: %.200s", i->name,
                  why[0] ? why : "no reason given");
         return -1;
     }
     i->may_alloc = false;
+    i->started = true;
     return 0;
 }
+
+/* ---- changes while it runs ---- */
+
+static bool differs(const struct instance *a, const struct instance *b, const struct p2p_param *p)
+{
+    char old[256], wanted[256];
+
+    if (p->type == P2P_STRING)
+        return strcmp(*(const char *const *)((const char *)a->self + p->offset),
+                      *(const char *const *)((const char *)b->self + p->offset)) != 0;
+    params_format(p, a->self, old, sizeof(old));
+    params_format(p, b->self, wanted, sizeof(wanted));
+    return strcmp(old, wanted) != 0;
+}
+
+bool instance_may_become(const struct instance *i, const struct instance *wanted)
+{
+    unsigned changes = 0;
+
+    if (i->module != wanted->module || i->ops.decide != wanted->ops.decide ||
+        strcmp(i->ops.name, wanted->ops.name) != 0 || strcmp(i->name, wanted->name) != 0)
+        return false;
+    for (const struct p2p_param *p = i->ops.params; p && p->name; p++) {
+        if (!differs(i, wanted, p))
+            continue;
+        /* The plugin may keep a text until its end. */
+        if (!(p->flags & P2P_PARAM_LIVE) || p->type == P2P_STRING)
+            return false;
+        changes++;
+    }
+    return changes > 0;
+}
+
+void instance_become(struct instance *i, const struct instance *wanted)
+{
+    for (const struct p2p_param *p = i->ops.params; p && p->name; p++) {
+        char text[256], err[P2P_ERRLEN];
+
+        if (!(p->flags & P2P_PARAM_LIVE) || p->type == P2P_STRING)
+            continue;
+        params_format(p, wanted->self, text, sizeof(text));
+        params_set(p, i->self, text, err); /* it was read from a text that was right */
+    }
+    memcpy(i->full, wanted->full, sizeof(i->full));
+    if (i->ops.params_changed)
+        i->ops.params_changed(i->self);
+}
+
+/* ---- the end ---- */
 
 struct instance *instance_new(const struct world *world, void *ctx, struct catalog_hit *hit,
                               const struct selection *s, char err[P2P_ERRLEN])
@@ -308,7 +364,7 @@ struct instance *instance_new(const struct world *world, void *ctx, struct catal
         release(i);
         goto memory;
     }
-    if (set_up(i, s, hit->alias, err)) {
+    if (set_parameters(i, s, hit->alias, err)) {
         release(i);
         return NULL;
     }
@@ -320,7 +376,7 @@ memory:
 
 void instance_free(struct instance *i)
 {
-    if (i->ops.fini)
+    if (i->started && i->ops.fini)
         i->ops.fini(i->self);
     release(i);
 }

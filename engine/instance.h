@@ -36,6 +36,7 @@ struct instance {
     struct arena *arena;
     size_t arena_bytes;
     bool may_alloc;
+    bool started; /* init() was right, so fini() is due */
     unsigned n_metrics;
     struct instance_metric metric[INSTANCE_METRICS];
     struct instance_metric scratch; /* of those that did not fit */
@@ -48,10 +49,18 @@ struct instance {
     struct instance *next; /* retired */
 };
 
-/* Takes over the reference in hit->module, also when it fails.  NULL with a reason. */
+/* Memory and parameters; nothing of the plugin runs.  Takes over the reference in
+ * hit->module, also when it fails.  NULL with a reason. */
 struct instance *instance_new(const struct world *world, void *ctx, struct catalog_hit *hit,
                               const struct selection *s, char err[P2P_ERRLEN]);
-/* fini() and everything else; not under the lock. */
+/* init().  0, or -1 with a reason: only instance_free is left to do. */
+int instance_start(struct instance *i, char err[P2P_ERRLEN]);
+/* The same scheduler of the same module, and of its parameters only such differ as may
+ * change while it runs?  False when none does.  Under the lock. */
+bool instance_may_become(const struct instance *i, const struct instance *wanted);
+/* Takes the parameters of `wanted`; under the lock. */
+void instance_become(struct instance *i, const struct instance *wanted);
+/* fini(), if it was started, and everything else; not under the lock. */
 void instance_free(struct instance *i);
 
 #endif

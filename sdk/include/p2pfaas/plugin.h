@@ -66,7 +66,9 @@ enum {
     P2P_ENUM,     /* int64_t index into `choices` */
     P2P_SIZE      /* int64_t bytes; written "16MB", powers of 1024 */
 };
-enum { P2P_PARAM_LIVE = 1u << 0 /* may be changed while running */ };
+/* May be changed while running: the instance goes on and hears params_changed().
+ * Others, and STRINGs, need a new instance, which load()s what the old one saves. */
+enum { P2P_PARAM_LIVE = 1u << 0 };
 
 struct p2p_param {
     const char *name; /* NULL ends the table */
