@@ -293,6 +293,47 @@ static void compare(void *ctx, const char *section, const struct p2p_param *p)
               LOG_STR("key", p->name), LOG_STR("now", old), LOG_STR("wanted", new));
 }
 
+static bool same_scheduler(const struct scheduler_config *a, const struct scheduler_config *b)
+{
+    if (strcmp(a->plugin, b->plugin) != 0 || a->n_parameters != b->n_parameters ||
+        a->parameters_by_order != b->parameters_by_order)
+        return false;
+    for (unsigned i = 0; i < a->n_parameters; i++)
+        if ((!a->parameters_by_order &&
+             strcmp(a->parameters[i].name, b->parameters[i].name) != 0) ||
+            strcmp(a->parameters[i].value, b->parameters[i].value) != 0)
+            return false;
+    return true;
+}
+
+/* Was the file of the scheduler that runs built again? */
+static bool is_rebuilt(struct node *n)
+{
+    struct engine_current now;
+    struct catalog_hit hit;
+    char err[P2P_ERRLEN];
+    bool rebuilt;
+
+    engine_describe(n->engine, &now);
+    if (catalog_find(n->catalog, now.name, &hit, err))
+        return false;
+    rebuilt = strcmp(hit.module->hash, now.hash) != 0;
+    module_unref(hit.module);
+    return rebuilt;
+}
+
+/* What was POSTed stays, unless the file wants another scheduler than it did before;
+ * the one of the file is taken again when it was built again. */
+static bool wants_selection(struct node *n, const struct config *c)
+{
+    struct engine_current now;
+
+    if (!same_scheduler(&n->config->config.scheduler, &c->scheduler))
+        return true;
+    engine_describe(n->engine, &now);
+    return strcmp(now.name, c->scheduler.plugin) == 0 && is_rebuilt(n);
+}
+
 int node_reload(struct node *n, char err[P2P_ERRLEN])
 {
     struct shared_config *c = calloc(1, sizeof(*c));
@@ -317,7 +358,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     table = make_functions(n, c, err);
     if (!table)
         goto end;
-    if (node_select(n, &c->config, err)) {
+    if (wants_selection(n, &c->config) && node_select(n, &c->config, err)) {
         function_table_unref(table);
         goto end;
     }

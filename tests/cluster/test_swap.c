@@ -1,5 +1,6 @@
 /* Schedulers are swapped under load, dropped in, rebuilt and removed, and no call is
  * lost and nothing is left over. */
+#include <signal.h>
 #include <unistd.h>
 
 #include "tests/cluster/fixture.h"
@@ -214,6 +215,38 @@ static void test_a_job_ends_under_the_scheduler_that_it_began_with(void **state)
     assert_int_equal(wrong, 0);
 }
 
+static void reload(const char *scheduler)
+{
+    double before = metric(0, "p2pfaas_reloads_total");
+    FILE *f = fopen(cluster.config, "we");
+
+    assert_non_null(f);
+    fprintf(f, "scheduler: {plugin: %s}\n%s", scheduler, fixture_functions);
+    fclose(f);
+    kill(cluster.node[0].pid, SIGHUP);
+    wait_metric(0, "p2pfaas_reloads_total", before + 1, 20);
+}
+
+static void test_a_reload_selects_only_what_is_new_in_the_file(void **state)
+{
+    (void)state;
+    build_versioned("versioned", 461);
+    reload("versioned");
+    expect(post_text(0, "/function/echo", "x"), 461, NULL);
+    /* What was POSTed stays. */
+    select_scheduler(0, "{\"name\":\"local\",\"parameters\":{\"loss\":true}}");
+    reload("versioned");
+    expect(get(0, "/configuration/scheduler"), 200, "\"loss\":true");
+    reload("random");
+    expect(get(0, "/configuration/scheduler"), 200, "\"name\":\"random\"");
+    /* The scheduler of the file, built again. */
+    reload("versioned");
+    build_versioned("versioned", 462);
+    reload("versioned");
+    expect(post_text(0, "/function/echo", "x"), 462, NULL);
+    reload("local");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_a_removed_plugin_goes_on_until_another_is_selected),
         cmocka_unit_test(test_half_a_file_is_never_loaded),
         cmocka_unit_test(test_a_job_ends_under_the_scheduler_that_it_began_with),
+        cmocka_unit_test(test_a_reload_selects_only_what_is_new_in_the_file),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
