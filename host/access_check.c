@@ -233,5 +233,6 @@ void access_check_body(struct exchange *x)
 
 void access_sign_answer(struct exchange *x)
 {
+    /* Without its proof, for want of memory, nobody believes it. */
     proof_sign_answer(x->shard->node->access.auth, &x->proof, proof_now_ms(), &x->response);
 }

@@ -178,7 +178,9 @@ static void test_every_size_method_and_path_is_signed_right(void **state)
     expect(post_text(N1, "/function/missing", ""), 502, "missing");
     expect(send_method("POST", N1, "/function/cat", "x", 1,
                        (const char *const[]){"X-P2pfaas-Hops: 9", PROOF_HEADER ": v1 0",
-                                             "X-P2pfaas-Scheduler-Task-Tracing-Id:  t 1 ", NULL}),
+                                             "X-P2pfaas-Scheduler-Task-Tracing-Id:  t 1 ",
+                                             "Content-Type: text/plain ", "Content-Type: a/b",
+                                             "X-P2pfaas-Scheduler-Bypass;", NULL}),
            200, "x");
     assert_true(metric(N1, REFUSED) + metric(N2, REFUSED) + metric(N1, ANSWERS) == 0);
 }

@@ -12,7 +12,6 @@
 #include <pthread.h>
 
 #include "host/auth.h"
-#include "host/auth_window.h"
 
 enum { START = 1000000000, NOW = START + 100000, SKEW = 30000 };
 static const char secret[] = "sixteen bytes ok";
@@ -321,90 +320,6 @@ static void test_messages_may_come_in_any_order(void **state)
         assert_int_equal(check_at(n2, s[i].text, NOW), AUTH_REPLAYED);
 }
 
-/* ---- the window alone, against a plain list ---- */
-
-static void test_the_window_is_right_about_every_counter(void **state)
-{
-    enum { N = 200000 };
-    static bool seen[N];
-    struct auth_window w;
-    uint32_t seed = 7;
-    uint64_t newest = 0;
-
-    (void)state;
-    memset(seen, 0, sizeof(seen));
-    assert_int_equal(auth_window_init(&w, 0, 0), 0);
-    for (unsigned i = 0; i < N; i++) {
-        uint64_t back = next_random(&seed) % 6000, ahead = i + 3000;
-        uint64_t c = ahead > back ? ahead - back : 0;
-        bool taken;
-
-        c = c < N ? c : N - 1;
-        taken = auth_window_take(&w, c);
-        newest = c > newest ? c : newest;
-        if (newest - c < (AUTH_WINDOW_FIRST - 1) * 64)
-            assert_int_equal(taken, !seen[c]);
-        assert_false(taken && seen[c]);
-        seen[c] |= taken;
-    }
-    auth_window_release(&w);
-}
-
-static void test_the_window_takes_the_greatest_counters(void **state)
-{
-    struct auth_window w;
-
-    (void)state;
-    assert_int_equal(auth_window_init(&w, 5, 0), 0);
-    assert_true(auth_window_take(&w, 5));
-    assert_true(auth_window_take(&w, UINT64_MAX));
-    assert_false(auth_window_take(&w, UINT64_MAX));
-    assert_false(auth_window_take(&w, 5));
-    assert_true(auth_window_take(&w, UINT64_MAX - 1));
-    assert_true(auth_window_take(&w, UINT64_MAX - 4032));
-    assert_false(auth_window_take(&w, UINT64_MAX - 4096));
-    auth_window_release(&w);
-}
-
-static void test_the_window_widens_for_a_busy_sender(void **state)
-{
-    struct auth_window w;
-    uint64_t c = 0, spare = 1 << 20;
-
-    (void)state;
-    assert_int_equal(auth_window_init(&w, c, 0), 0);
-    for (; c < 4 << 20; c += 2) { /* every other one is late */
-        assert_true(auth_window_take(&w, c));
-        spare -= auth_window_widen(&w, 10, 1000, spare);
-    }
-    assert_int_equal(w.words, AUTH_WINDOW_MOST);
-    assert_int_equal(spare, (1 << 20) - AUTH_WINDOW_MOST + AUTH_WINDOW_FIRST);
-    c -= 1;
-    for (unsigned i = 0; i < (1 << 20) - 64; i += 2) {
-        assert_true(auth_window_take(&w, c - i));
-        assert_false(auth_window_take(&w, c - i));
-        assert_false(auth_window_take(&w, c - i - 1));
-    }
-    auth_window_release(&w);
-}
-
-static void test_the_window_stays_for_a_slow_sender_or_without_room(void **state)
-{
-    struct auth_window slow, poor;
-
-    (void)state;
-    assert_int_equal(auth_window_init(&slow, 0, 0), 0);
-    assert_int_equal(auth_window_init(&poor, 0, 0), 0);
-    for (uint64_t c = 0; c < 100000; c++) {
-        assert_true(auth_window_take(&slow, c));
-        assert_int_equal(auth_window_widen(&slow, c, 1000, 1 << 20), 0);
-        assert_true(auth_window_take(&poor, c));
-        assert_int_equal(auth_window_widen(&poor, 0, 1000, AUTH_WINDOW_FIRST - 1), 0);
-    }
-    auth_window_release(&slow);
-    auth_window_release(&poor);
-}
-
 /* ---- sessions ---- */
 
 static enum auth_verdict hear_from(struct auth *a, uint64_t session, uint64_t now)
@@ -622,10 +537,6 @@ int main(void)
         TEST(test_ones_own_words_are_not_taken),
         TEST(test_answers_are_bound_by_their_request_alone),
         TEST(test_messages_may_come_in_any_order),
-        TEST(test_the_window_is_right_about_every_counter),
-        TEST(test_the_window_takes_the_greatest_counters),
-        TEST(test_the_window_widens_for_a_busy_sender),
-        TEST(test_the_window_stays_for_a_slow_sender_or_without_room),
         TEST(test_sessions_are_bounded_and_the_silent_ones_go),
         TEST(test_the_one_that_speaks_stays),
         TEST(test_what_was_forgotten_is_late_even_when_the_clock_goes_back),
