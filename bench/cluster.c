@@ -52,9 +52,14 @@ static bool port_is_free(unsigned i, int port)
     return is_free;
 }
 
+/* Each process begins elsewhere: clusters that start side by side would else take one
+ * port for free before either has it. */
 static int find_port(unsigned n)
 {
-    for (int port = FIRST_PORT; port < FIRST_PORT + 2000; port += PORT_STEP) {
+    enum { TRIES = 285 };
+
+    for (int k = 0; k < TRIES; k++) {
+        int port = FIRST_PORT + (getpid() + k) % TRIES * PORT_STEP;
         unsigned i = 0;
 
         while (i < n && port_is_free(i, port) && port_is_free(i, port + DISCOVERY_STEP))
