@@ -236,6 +236,7 @@ static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
     d->due.data = d->second.data = d;
     saved = p2p_read_saved(d);
     d->originals = originals_new(n, d->group, p2p_on_found, d);
+    n->discovery = d; /* who calls as the port opens is answered before this returns */
     if (!d->originals || make_detector(d, saved, err) || join_seeds(d, err) || open_port(d, err)) {
         if (!d->originals)
             snprintf(err, P2P_ERRLEN, "discovery: out of memory");
