@@ -61,7 +61,7 @@ PLUGINS   := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
 SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
 FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
-BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o
+BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o $(B)/bench/netns.o
 BENCHES   := $(B)/bench/demo
 
 ifndef V

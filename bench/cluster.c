@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,18 +39,19 @@ bool wait_until(bool (*f)(void *arg), void *arg, double seconds)
     return true;
 }
 
-static bool port_is_free(unsigned i, int port)
+static bool is_free(int type, unsigned i, int port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-    bool is_free;
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), one = 1;
+    bool could;
 
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    is_free = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+    if (type == SOCK_STREAM)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    could = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
     if (fd >= 0)
         close(fd);
-    return is_free;
+    return could;
 }
 
 /* Each process begins elsewhere: clusters that start side by side would else take one
@@ -62,7 +64,9 @@ static int find_port(unsigned n)
         int port = FIRST_PORT + (getpid() + k) % TRIES * PORT_STEP;
         unsigned i = 0;
 
-        while (i < n && port_is_free(i, port) && port_is_free(i, port + DISCOVERY_STEP))
+        while (i < n && is_free(SOCK_STREAM, i, port) &&
+               is_free(SOCK_STREAM, i, port + DISCOVERY_STEP) &&
+               is_free(SOCK_DGRAM, i, port + DISCOVERY_STEP))
             i++;
         if (i == n)
             return port;
@@ -99,6 +103,7 @@ int cluster_init(struct cluster *c, const char *binary, unsigned n, const char *
         struct cluster_node *node = &c->node[i];
 
         snprintf(node->id, sizeof(node->id), "n%u", i + 1);
+        snprintf(node->ip, sizeof(node->ip), "127.0.0.%u", i + 1);
         snprintf(node->address, sizeof(node->address), "127.0.0.%u:%d", i + 1, c->port);
         snprintf(node->log, sizeof(node->log), "%s/%s.log", c->dir, node->id);
     }
@@ -107,16 +112,20 @@ int cluster_init(struct cluster *c, const char *binary, unsigned n, const char *
 
 /* ---- processes ---- */
 
-static void run_node(const struct cluster *c, unsigned i, char **argv)
+static void run_node(const struct cluster *c, unsigned i, const char *netns, char **argv)
 {
     int log = open(c->node[i].log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int home = netns[0] ? open(netns, O_RDONLY | O_CLOEXEC) : -1;
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     dup2(null, 0);
     dup2(log, 1);
     dup2(log, 2);
-    execv(c->binary, argv);
+    if (netns[0] && (home < 0 || setns(home, CLONE_NEWNET)))
+        dprintf(2, "cannot enter %s: %s\n", netns, strerror(errno));
+    else
+        execv(c->binary, argv);
     dprintf(2, "cannot run %s: %s\n", c->binary, strerror(errno));
     _exit(127);
 }
@@ -157,28 +166,40 @@ static void explain(const struct cluster *c, unsigned i, const char *what, char 
     free(log);
 }
 
-int cluster_start(struct cluster *c, unsigned i, const char *const *more, char err[CLUSTER_ERRLEN])
+/* What the cluster itself tells a node; returns how many settings. */
+enum { OWN_SETTINGS = 6, SETTING_LEN = 300 };
+
+static unsigned own_settings(const struct cluster *c, unsigned i, char (*own)[SETTING_LEN])
+{
+    char *peers = own[OWN_SETTINGS - 1];
+
+    snprintf(own[0], SETTING_LEN, "node.id=%s", c->node[i].id);
+    snprintf(own[1], SETTING_LEN, "node.listen=%s", c->node[i].ip);
+    snprintf(own[2], SETTING_LEN, "node.port=%d", c->port);
+    snprintf(own[3], SETTING_LEN, "discovery.port=%d", c->discovery_port);
+    if (c->strangers)
+        return 4;
+    snprintf(own[4], SETTING_LEN, "discovery.source=none");
+    if (c->has_peers)
+        return 5;
+    snprintf(peers, SETTING_LEN, "peers.nodes=");
+    for (unsigned k = 0; k < c->n; k++)
+        snprintf(peers + strlen(peers), SETTING_LEN - strlen(peers), "%s%s", k ? "," : "",
+                 c->node[k].address);
+    return OWN_SETTINGS;
+}
+
+int cluster_launch(struct cluster *c, unsigned i, const char *const *more, char err[CLUSTER_ERRLEN])
 {
     struct cluster_node *node = &c->node[i];
-    struct readiness r = {node, false};
-    char id[48], listen[64], port[64], discovery[64], peers[256] = "peers.nodes=";
-    char *own[] = {id, listen, port, discovery, peers, "discovery.source=none"};
+    char own[OWN_SETTINGS][SETTING_LEN], netns[64] = "";
+    unsigned n = 0, n_own = own_settings(c, i, own);
     char *argv[MAX_ARGS];
-    unsigned n = 0;
 
-    snprintf(id, sizeof(id), "node.id=%s", node->id);
-    snprintf(listen, sizeof(listen), "node.listen=127.0.0.%u", i + 1);
-    snprintf(port, sizeof(port), "node.port=%d", c->port);
-    snprintf(discovery, sizeof(discovery), "discovery.port=%d", c->discovery_port);
-    for (unsigned k = 0; k < c->n; k++)
-        snprintf(peers + strlen(peers), sizeof(peers) - strlen(peers), "%s%s", k ? "," : "",
-                 c->node[k].address);
     argv[n++] = c->binary;
     argv[n++] = "--config";
     argv[n++] = c->config;
-    for (unsigned k = 0; k < sizeof(own) / sizeof(own[0]); k++) {
-        if (own[k] == peers && c->has_peers)
-            continue;
+    for (unsigned k = 0; k < n_own; k++) {
         argv[n++] = "--set";
         argv[n++] = own[k];
     }
@@ -188,14 +209,23 @@ int cluster_start(struct cluster *c, unsigned i, const char *const *more, char e
             argv[n++] = (char *)*s;
         }
     argv[n] = NULL;
+    if (node->netns[0])
+        snprintf(netns, sizeof(netns), "/run/netns/%s", node->netns);
     node->pid = fork();
     if (node->pid == 0)
-        run_node(c, i, argv);
+        run_node(c, i, netns, argv);
     if (node->pid < 0) {
         node->pid = 0;
         snprintf(err, CLUSTER_ERRLEN, "node %s: cannot fork: %s", node->id, strerror(errno));
         return -1;
     }
+    return 0;
+}
+
+int cluster_await(struct cluster *c, unsigned i, char err[CLUSTER_ERRLEN])
+{
+    struct readiness r = {&c->node[i], false};
+
     if (!wait_until(serves_or_ended, &r, START_SECONDS)) {
         explain(c, i, "does not serve", err);
         cluster_stop(c, i, SIGKILL, 5);
@@ -206,6 +236,11 @@ int cluster_start(struct cluster *c, unsigned i, const char *const *more, char e
         return -1;
     }
     return 0;
+}
+
+int cluster_start(struct cluster *c, unsigned i, const char *const *more, char err[CLUSTER_ERRLEN])
+{
+    return cluster_launch(c, i, more, err) || cluster_await(c, i, err) ? -1 : 0;
 }
 
 int cluster_start_all(struct cluster *c, const char *const *more, char err[CLUSTER_ERRLEN])

@@ -17,7 +17,9 @@ enum { CLUSTER_MAX = 8, CLUSTER_ERRLEN = 512 };
 
 struct cluster_node {
     char id[16];      /* "n1", … */
+    char ip[20];      /* "127.0.0.1" */
     char address[32]; /* "127.0.0.1:18080" */
+    char netns[40];   /* network namespace that it runs in; "" = the caller's */
     char log[128];
     pid_t pid; /* 0 = not running */
 };
@@ -29,15 +31,20 @@ struct cluster {
     int port, discovery_port;
     unsigned n;
     struct cluster_node node[CLUSTER_MAX];
+    bool strangers; /* nodes are not told of each other: they have to find each other */
     const char *const *settings; /* NULL-terminated "section.key=value" for every node */
     bool has_peers;              /* peers.nodes stands in the configuration's text */
 };
 
-/* A free port on all addresses, the folder and its plugins.yaml with this text. */
+/* Ports that are free on all addresses, the folder and its plugins.yaml with this text. */
 int cluster_init(struct cluster *c, const char *binary, unsigned n, const char *config_text,
                  char err[CLUSTER_ERRLEN]);
 /* Starts node i (from 0) with more settings (may be NULL); returns when it serves. */
 int cluster_start(struct cluster *c, unsigned i, const char *const *more, char err[CLUSTER_ERRLEN]);
+/* The same in two steps, for nodes that start side by side. */
+int cluster_launch(struct cluster *c, unsigned i, const char *const *more,
+                   char err[CLUSTER_ERRLEN]);
+int cluster_await(struct cluster *c, unsigned i, char err[CLUSTER_ERRLEN]);
 int cluster_start_all(struct cluster *c, const char *const *more, char err[CLUSTER_ERRLEN]);
 /* Sends the signal and waits up to `seconds` for its end; then SIGKILL.  Returns the
  * status of waitpid, or -1 when it had to be killed. */
