@@ -34,13 +34,17 @@ $(TEST_SOS): $(B)/%.so: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,SO,$@)$(CC) $(ALL_CPPFLAGS) -std=c11 -g -fPIC -fvisibility=hidden -shared -o $@ $<
 
-.PHONY: tests
+.PHONY: tests long
 ## tests: build them, run none
 tests: $(ALL_TESTS) $(TEST_SOS)
 
 ## check-variant: the tests of this VARIANT only; ONLY=text runs those whose path has it
 check-variant: all tests
 	$(Q)scripts/run-tests $(B) $(filter-out $(CLUSTER_TESTS),$(ALL_TESTS)) -- $(CLUSTER_TESTS)
+
+## long: the tests that watch a lossy network for minutes
+long: all $(B)/tests/cluster/test_network
+	$(Q)P2P_LONG_TESTS=1 P2P_TEST_SECONDS=1200 ONLY= scripts/run-tests $(B) -- $(B)/tests/cluster/test_network
 
 # The counts of the three runs add up.
 ## check: all tests, plain, under asan and ubsan, and under tsan
