@@ -1,7 +1,7 @@
 # P2PFaaS in C
 #
 #   make                  build everything (release)
-#   make demo             three nodes, real functions, three schedulers: the main job
+#   make demo             three nodes, three schedulers, one node killed: the main job
 #   make check            all tests, then again under the sanitizers
 #   make V=1              show the commands
 #   make VARIANT=asan     debug | release | asan | tsan | cov, each in its own tree
@@ -101,10 +101,11 @@ $(foreach p,$(PLUGINS),$(eval $(call plugin,$(p))))
 $(FUNCS): $(B)/functions/%: $(B)/functions/%.o $(B)/functions/serve.o
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd -lcjson -pthread
 
+$(B)/bench/demo: $(B)/bench/inputs.o $(B)/bench/watch.o
 $(BENCHES): $(B)/bench/%: $(B)/bench/%.o $(BENCH_OBJ)
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl -lgnutls -lm -pthread
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl -lgnutls -lcjson -lm -pthread
 
-## demo: three nodes, real functions, three schedulers swapped under load; under a minute
+## demo: three nodes, three schedulers swapped under load, one node killed; under a minute
 demo: all $(B)/bench/demo
 	$(Q)$(B)/bench/demo $(B)/p2pfaas
 

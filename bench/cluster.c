@@ -296,6 +296,30 @@ void cluster_free(struct cluster *c)
         nftw(c->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+bool cluster_is_whole(void *cluster)
+{
+    const struct cluster *c = cluster;
+    unsigned running = 0;
+    bool whole = true;
+
+    for (unsigned i = 0; i < c->n; i++)
+        running += c->node[i].pid != 0;
+    for (unsigned i = 0; i < c->n && whole; i++) {
+        char url[96], wanted[64];
+        struct request rq = {.url = url, .timeout = 2};
+        struct reply r;
+
+        if (!c->node[i].pid)
+            continue;
+        snprintf(url, sizeof(url), "http://%s/metrics", c->node[i].address);
+        snprintf(wanted, sizeof(wanted), "p2pfaas_peers{state=\"up\"} %u\n", running - 1);
+        http_call(&rq, &r);
+        whole = strstr(r.body, wanted) != NULL;
+        reply_free(&r);
+    }
+    return whole;
+}
+
 char *cluster_log(const struct cluster *c, unsigned i)
 {
     FILE *f = fopen(c->node[i].log, "re");

@@ -51,6 +51,8 @@ int cluster_start_all(struct cluster *c, const char *const *more, char err[CLUST
 int cluster_stop(struct cluster *c, unsigned i, int signal, double seconds);
 /* Stops what runs with SIGTERM and removes the folder, unless P2P_KEEP_LOGS is set. */
 void cluster_free(struct cluster *c);
+/* Does each node that runs see all others that run as up?  For wait_until.  [struct cluster *] */
+bool cluster_is_whole(void *cluster);
 /* Whole log of a node, zero-terminated, malloc'ed. */
 char *cluster_log(const struct cluster *c, unsigned i);
 
