@@ -62,14 +62,14 @@ SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
 FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
 BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o $(B)/bench/netns.o
-BENCHES   := $(B)/bench/demo
+BENCHES   := $(B)/bench/demo $(B)/bench/idle
 
 ifndef V
 Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all programs demo run check check-variant fuzz bench lint format hdr-check install uninstall clean \
+.PHONY: all programs demo run check check-variant fuzz bench bench-cluster lint format hdr-check install uninstall clean \
         distclean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -118,6 +118,10 @@ include make/tests.mk
 ## bench: latency and throughput against the function alone and against nginx
 bench: all
 	$(Q)bench/gateway $(B)
+
+## bench-cluster: a forwarded call and a probe round against a local call; idle traffic
+bench-cluster: all $(B)/bench/idle $(filter %/test_swim_cluster,$(UNITS))
+	$(Q)bench/peers $(B)
 
 ## lint: warnings as errors, formatting, clang-tidy, headers, shell scripts, own rules
 lint: hdr-check
