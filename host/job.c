@@ -295,9 +295,11 @@ static void on_ran(struct run *run, enum run_result result)
     } else if (result == RUN_ANSWERED) {
         job_finish(j, P2P_OUT_RAN, RAN_HERE);
     } else {
+        const char *id = wire_tracing_id(j);
+
         log_event(LOG_WARN, "function failed", LOG_STR("function", j->function->config->name),
                   LOG_INT("status", run->status), LOG_STR("error", run->err),
-                  LOG_STR("tracing_id", wire_tracing_id(j)));
+                  LOG_STR(id[0] ? "tracing_id" : NULL, id));
         say(j, run->status, CODE_GENERIC, run->err);
         job_finish(j, P2P_OUT_FAILED, where);
     }
