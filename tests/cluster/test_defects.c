@@ -1,7 +1,10 @@
 /* The defects of the original P2PFaaS that its protocol's users know, each as a test that
  * this node passes.  Their numbers are those of its list; 14, of learners, is not ours
  * yet. */
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/cluster/fake_peer.h"
 #include "tests/cluster/fixture.h"
@@ -12,11 +15,64 @@ static struct fake_peer *fake[FAKES], *discovery;
 static const char ran[] = "HTTP/1.1 200 OK\r\nX-P2pfaas-Outcome: ran\r\nContent-Length: 4\r\n"
                           "Connection: close\r\n\r\nfake";
 
+/* ---- n1 is busy ---- */
+
+struct occupant {
+    pthread_t thread;
+    _Atomic bool ended;
+};
+static struct occupant occupants[2];
+static char pipe_path[96]; /* who runs "hold" reads it */
+
+static void *occupy(void *arg)
+{
+    static const char *const here[] = {"X-P2pfaas-Scheduler-Bypass: 1", NULL};
+    struct occupant *o = arg;
+    struct reply r = send_method("GET", 0, "/function/hold", NULL, 0, here);
+
+    reply_free(&r);
+    o->ended = true;
+    return NULL;
+}
+
+/* Both slots of n1 are taken until leave_slots: its load is 2. */
+static void take_slots(void)
+{
+    for (int i = 0; i < 2; i++) {
+        occupants[i].ended = false;
+        assert_int_equal(pthread_create(&occupants[i].thread, NULL, occupy, &occupants[i]), 0);
+    }
+    wait_metric(0, "p2pfaas_slots_running", 2, 20);
+}
+
+/* A writer that comes and goes is the end of what its readers read. */
+static bool all_ended(void *arg)
+{
+    int fd = open(pipe_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+    (void)arg;
+    if (fd >= 0)
+        close(fd);
+    return occupants[0].ended && occupants[1].ended;
+}
+
+static void leave_slots(void)
+{
+    bool ended = wait_until(all_ended, NULL, 30);
+
+    for (int i = 0; ended && i < 2; i++)
+        pthread_join(occupants[i].thread, NULL);
+    assert_true(ended);
+}
+
+/* ---- nodes ---- */
+
 static int start(void **state)
 {
     static char port[64];
     static const char *const settings[] = {
         "node.slots=2", "node.queue=16", "node.threads=1", "peers.retry=100ms", port, NULL};
+    FILE *f;
 
     (void)state;
     for (unsigned i = 0; i < FAKES; i++) {
@@ -27,6 +83,12 @@ static int start(void **state)
     snprintf(port, sizeof(port), "discovery.port%s", strchr(fake_peer_address(discovery), ':'));
     *strchr(port, ':') = '=';
     fixture_init(3, fixture_functions);
+    snprintf(pipe_path, sizeof(pipe_path), "%s/hold", cluster.dir);
+    f = fopen(cluster.config, "ae"); /* its functions are at its end */
+    if (!f || mkfifo(pipe_path, 0600))
+        return -1;
+    fprintf(f, "  hold: {command: [cat, '%s']}\n", pipe_path);
+    fclose(f);
     cluster.settings = settings;
     return 0;
 }
@@ -79,33 +141,6 @@ static void start_two(void)
     select_scheduler(1, "{\"name\":\"local\"}");
 }
 
-/* ---- n1 is busy ---- */
-
-static pthread_t occupants[2];
-
-static void *occupy(void *arg)
-{
-    struct reply r = send_method("GET", 0, "/function/bad?do=slow&ms=600", NULL, 0,
-                                 (const char *const[]){"X-P2pfaas-Scheduler-Bypass: 1", NULL});
-
-    reply_free(&r);
-    return arg;
-}
-
-/* Both slots of n1 are taken for a while: its load is 2. */
-static void take_slots(void)
-{
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&occupants[i], NULL, occupy, NULL), 0);
-    wait_metric(0, "p2pfaas_slots_running", 2, 10);
-}
-
-static void leave_slots(void)
-{
-    for (int i = 0; i < 2; i++)
-        pthread_join(occupants[i], NULL);
-}
-
 /* ---- the list ---- */
 
 static void test_defect_1_hops_never_pass_max_hops(void **state)
@@ -150,16 +185,26 @@ static void test_defect_2_a_failed_probe_is_no_load_of_zero(void **state)
     fake_peer_open(fake[1]);
 }
 
+static void *stay(void *arg)
+{
+    expect(post_text(0, "/function/echo", "mine"), 200, "mine");
+    return arg;
+}
+
 static void test_defect_3_a_load_is_running_and_waiting_jobs_on_both_sides(void **state)
 {
+    pthread_t thread;
+
     (void)state;
     start_with_fakes(1, "{\"name\":\"power_of_choices\",\"parameters\":{\"threshold\":1}}");
     take_slots();
     fake_peer_has_load(fake[0], 1, 0);
     expect(post_text(0, "/function/echo", "x"), 200, "fake");
     fake_peer_has_load(fake[0], 0, 5); /* nothing runs, but five wait */
-    expect(post_text(0, "/function/echo", "mine"), 200, "mine");
+    assert_int_equal(pthread_create(&thread, NULL, stay, NULL), 0);
+    wait_metric(0, "p2pfaas_queue_length", 1, 20); /* here it waits */
     leave_slots();
+    pthread_join(thread, NULL);
     assert_int_equal(fake_peer_probes(fake[0]), 2);
     assert_int_equal(fake_peer_calls(fake[0]), 1);
 }
