@@ -54,7 +54,7 @@ static struct program *fork_open(const struct function_config *f, struct reactor
         return NULL;
     }
     p->config = f;
-    if (spawn_check(f->command[0], why)) {
+    if (spawn_check(f->command[0], f->directory, why)) {
         snprintf(err, P2P_ERRLEN, "function '%s': %.180s", f->name, why);
         free(p);
         return NULL;

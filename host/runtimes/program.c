@@ -518,7 +518,7 @@ struct program *program_open(const struct function_config *f, struct reactor *ho
     char why[P2P_ERRLEN];
     struct program *p;
 
-    if (spawn_check(f->command[0], why)) {
+    if (spawn_check(f->command[0], f->directory, why)) {
         snprintf(err, P2P_ERRLEN, "function '%s': %.180s", f->name, why);
         return NULL;
     }

@@ -91,12 +91,26 @@ static int failed_exec(const struct child *child, int error)
     return error;
 }
 
-int spawn_check(const char *program, char err[P2P_ERRLEN])
+/* The same, with the program's path in out. */
+static int check(const char *program, const char *directory, char out[PATH_BYTES], char *err)
 {
-    if (!strchr(program, '/') || access(program, X_OK) == 0)
-        return 0;
-    snprintf(err, P2P_ERRLEN, "cannot run '%.120s': %s", program, strerror(errno));
-    return -1;
+    if (find_program(program, out, PATH_BYTES) || access(out, X_OK)) {
+        snprintf(err, P2P_ERRLEN, "cannot run '%.120s': %s", program, strerror(errno));
+        return -1;
+    }
+    if (directory && directory[0] && access(directory, X_OK)) {
+        snprintf(err, P2P_ERRLEN, "cannot run '%.80s' in '%.80s': %s", program, directory,
+                 strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+int spawn_check(const char *program, const char *directory, char err[P2P_ERRLEN])
+{
+    char path[PATH_BYTES];
+
+    return check(program, directory, path, err);
 }
 
 int spawn_start(const struct spawn *s, struct child *child, char err[P2P_ERRLEN])
@@ -108,13 +122,8 @@ int spawn_start(const struct spawn *s, struct child *child, char err[P2P_ERRLEN]
     pid_t pid;
 
     *child = (struct child){0, -1};
-    if (find_program(s->argv[0], path, sizeof(path)) || access(path, X_OK))
-        goto fail;
-    if (s->directory && s->directory[0] && access(s->directory, X_OK)) {
-        snprintf(err, P2P_ERRLEN, "cannot run '%.80s' in '%.80s': %s", s->argv[0], s->directory,
-                 strerror(errno));
+    if (check(s->argv[0], s->directory, path, err))
         return -1;
-    }
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
         goto fail;

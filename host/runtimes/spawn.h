@@ -27,9 +27,9 @@ extern const char *const spawn_inherited[];
  * "NAME=value"? */
 bool spawn_has_variable(char *const *list, const char *entry);
 
-/* Can it be run, as far as can be seen now?  A name sought in PATH always passes.
+/* Can it be run in that directory (NULL or "": the node's), as far as can be seen now?
  * 0 or -1 with "cannot run …". */
-int spawn_check(const char *program, char err[P2P_ERRLEN]);
+int spawn_check(const char *program, const char *directory, char err[P2P_ERRLEN]);
 /* 0, or -1 with "cannot run 'x': No such file or directory". */
 int spawn_start(const struct spawn *s, struct child *child, char err[P2P_ERRLEN]);
 /* Signals the whole group; harmless when it has gone. */

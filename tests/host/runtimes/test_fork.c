@@ -234,16 +234,14 @@ static void missing_program_is_not_opened(void **state)
     assert_non_null(strstr(err, "function 'f': cannot run '/no/such/program': No such file"));
 }
 
-static void program_missing_in_path_fails_the_run(void **state)
+static void program_missing_in_path_is_not_opened(void **state)
 {
-    static const char *const missing[] = {"no-such-program-anywhere", NULL};
-    struct asked *a;
+    char err[P2P_ERRLEN] = "", missing[] = "no-such-program-anywhere";
 
     (void)state;
-    open_program(missing);
-    a = ask("body");
-    fails(a, RUN_FAILED, 502, "cannot run 'no-such-program-anywhere': No such file");
-    assert_false(a->run.may_have_run);
+    words[0] = missing;
+    assert_null(runtime->open(&function, &home, err));
+    assert_non_null(strstr(err, "function 'f': cannot run 'no-such-program-anywhere': No such"));
 }
 
 static void program_that_vanished_fails_the_run(void **state)
@@ -251,21 +249,33 @@ static void program_that_vanished_fails_the_run(void **state)
     char path[] = "/tmp/test_fork_XXXXXX";
     const char *const argv[] = {path, NULL};
     int fd = mkstemp(path);
+    struct asked *a;
 
     (void)state;
     assert_true(fd >= 0 && fchmod(fd, 0700) == 0);
     close(fd);
     open_program(argv);
     unlink(path);
-    fails(ask(""), RUN_FAILED, 502, "No such file");
+    a = ask("body");
+    fails(a, RUN_FAILED, 502, "No such file");
+    assert_false(a->run.may_have_run);
 }
 
-static void missing_directory_fails_the_run(void **state)
+static void missing_directory_is_told_at_once_and_when_it_vanished(void **state)
 {
+    char err[P2P_ERRLEN] = "", folder[] = "/tmp/test_fork_XXXXXX";
+    char program_name[] = "cat";
+
     (void)state;
     function.directory = "/no/such/folder";
+    words[0] = program_name;
+    assert_null(runtime->open(&function, &home, err));
+    assert_non_null(strstr(err, "function 'f': cannot run 'cat' in '/no/such/folder'"));
+    assert_non_null(mkdtemp(folder));
+    function.directory = folder;
     open_program(cat);
-    fails(ask(""), RUN_FAILED, 502, "/no/such/folder");
+    rmdir(folder);
+    fails(ask(""), RUN_FAILED, 502, folder);
 }
 
 /* ---- what the program is told, and says by headers ---- */
@@ -452,9 +462,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_answer_is_allowed_to_a_limit_of_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(missing_program_is_not_opened, setup, teardown),
-        cmocka_unit_test_setup_teardown(program_missing_in_path_fails_the_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(program_missing_in_path_is_not_opened, setup, teardown),
         cmocka_unit_test_setup_teardown(program_that_vanished_fails_the_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(missing_directory_fails_the_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(missing_directory_is_told_at_once_and_when_it_vanished,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(request_is_in_the_environment, setup, teardown),
         cmocka_unit_test_setup_teardown(environment_past_its_cap_fails_the_run, setup, teardown),
         cmocka_unit_test_setup_teardown(no_descriptor_of_ours_is_there, setup, teardown),

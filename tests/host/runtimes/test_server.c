@@ -302,13 +302,14 @@ static void program_that_never_listens_is_given_up(void **state)
     assert_int_equal(noted_lines(), 3);
 }
 
-static void program_missing_in_path_fails_the_run(void **state)
+static void program_missing_in_path_is_not_opened(void **state)
 {
-    static const char *const missing[] = {"no-such-program-anywhere", NULL};
+    char err[P2P_ERRLEN] = "", missing[] = "no-such-program-anywhere";
 
     (void)state;
-    open_program(missing);
-    fails(ask(""), RUN_FAILED, 502, "cannot run 'no-such-program-anywhere'");
+    words[0] = missing;
+    assert_null(runtime->open(&function, &home, err));
+    assert_non_null(strstr(err, "function 'f': cannot run 'no-such-program-anywhere': No such"));
 }
 
 static void missing_program_is_not_opened(void **state)
@@ -566,7 +567,7 @@ int main(void)
                                         teardown_server),
         cmocka_unit_test_setup_teardown(program_that_never_listens_is_given_up, setup_server,
                                         teardown_server),
-        cmocka_unit_test_setup_teardown(program_missing_in_path_fails_the_run, setup_server,
+        cmocka_unit_test_setup_teardown(program_missing_in_path_is_not_opened, setup_server,
                                         teardown_server),
         cmocka_unit_test_setup_teardown(missing_program_is_not_opened, setup_server,
                                         teardown_server),
