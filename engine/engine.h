@@ -51,6 +51,7 @@ struct selection {
     const char *const *names; /* n parameters by name, or NULL: values in order */
     const char *const *values;
     uint32_t n;
+    uint32_t *wrong; /* out, or NULL: which of the values was refused, if one was */
 };
 
 /* `world` must outlive the engine; ctx goes to its first ten calls. */

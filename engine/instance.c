@@ -184,6 +184,13 @@ static void list_parameters(const struct p2p_param *table, uint32_t n, char *out
         at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", table[i].name);
 }
 
+static int refuse(const struct selection *s, uint32_t k)
+{
+    if (s->wrong)
+        *s->wrong = k;
+    return -1;
+}
+
 static int set_ordered(struct instance *i, const struct selection *s, const struct p2p_alias *alias,
                        char *err)
 {
@@ -200,7 +207,7 @@ static int set_ordered(struct instance *i, const struct selection *s, const stru
     /* The original ignores what comes after the list. */
     for (uint32_t k = 0; k < s->n && k < (alias ? wanted : count); k++)
         if (params_set(&i->ops.params[k], i->self, s->values[k], err))
-            return -1;
+            return refuse(s, k);
     return 0;
 }
 
@@ -215,10 +222,10 @@ static int set_named(struct instance *i, const struct selection *s, char *err)
             list_parameters(i->ops.params, params_count(i->ops.params), names, sizeof(names));
             snprintf(err, P2P_ERRLEN, "%s: no parameter '%.40s'; it takes: %s", s->name,
                      s->names[k], names);
-            return -1;
+            return refuse(s, k);
         }
         if (params_set(p, i->self, s->values[k], err))
-            return -1;
+            return refuse(s, k);
     }
     return 0;
 }

@@ -173,6 +173,48 @@ void config_each_key(void (*key)(void *ctx, const char *section, const struct p2
             key(ctx, s->name, p);
 }
 
+/* ---- where a setting was made ---- */
+
+int config_note_line(struct config *c, const struct p2p_param *key, int line)
+{
+    struct key_line *grown = realloc(c->lines, (c->n_lines + 1) * sizeof(*grown));
+
+    if (!grown)
+        return -1;
+    c->lines = grown;
+    grown[c->n_lines++] = (struct key_line){key, line};
+    return 0;
+}
+
+static void place(const struct config *c, int line, const char *what, char *out, size_t size)
+{
+    if (line == 0)
+        snprintf(out, size, "--set %s", what);
+    else if (line < 0)
+        snprintf(out, size, "%.80s: %s", c->file ? c->file : "defaults", what);
+    else
+        snprintf(out, size, "%.80s:%d: %s", c->file, line, what);
+}
+
+void config_place(const struct config *c, const char *section, const char *key, char *out,
+                  size_t size)
+{
+    char what[96];
+    int line = -1;
+
+    for (const struct config_section *s = config_sections; s->name; s++)
+        for (unsigned i = 0; strcmp(s->name, section) == 0 && i < c->n_lines; i++)
+            if (c->lines[i].key == params_find(s->keys, key))
+                line = c->lines[i].line;
+    snprintf(what, sizeof(what), "%s.%s", section, key);
+    place(c, line, what, out, size);
+}
+
+void config_parameter_place(const struct config *c, const struct pair *p, char *out, size_t size)
+{
+    place(c, p->line, "scheduler.parameters", out, size);
+}
+
 /* ---- ${BIN} and ${LIB} ---- */
 
 /* The folder of the running program. */
@@ -328,6 +370,7 @@ void config_release(struct config *c)
     for (unsigned i = 0; i < c->n_functions; i++)
         free_function(&c->function[i]);
     free(c->function);
+    free(c->lines);
     free(c->file);
     memset(c, 0, sizeof(*c));
 }
@@ -376,12 +419,15 @@ static int finish_peers(struct config *c, const char *section, struct peer_list 
 static int check_address(const struct config *c, const char *key, const char *text,
                          char err[P2P_ERRLEN])
 {
+    char where[CONFIG_PLACE];
+
     if (endpoint_is_bare(text))
         return 0;
+    config_place(c, "node", key, where, sizeof(where));
     snprintf(err, P2P_ERRLEN,
-             "%s: node.%s: '%.64s' is not a numeric address without a port; allowed: as in "
-             "127.0.0.1, 0.0.0.0, ::1",
-             c->file ? c->file : "defaults", key, text);
+             "%s: '%.64s' is not a numeric address without a port; allowed: as in 127.0.0.1, "
+             "0.0.0.0, ::1",
+             where, text);
     return -1;
 }
 
@@ -393,12 +439,14 @@ static bool is_wildcard(const char *address)
 /* What can only be said when all of it is read. */
 static int finish(struct config *c, char err[P2P_ERRLEN])
 {
+    char where[CONFIG_PLACE];
     struct endpoint self;
     char *folder = config_expand(c->plugins.folder);
 
     if (!folder) {
-        snprintf(err, P2P_ERRLEN, "%s: plugins.folder: longer than %d bytes, or out of memory",
-                 c->file ? c->file : "defaults", CONFIG_MAX_TEXT);
+        config_place(c, "plugins", "folder", where, sizeof(where));
+        snprintf(err, P2P_ERRLEN, "%s: longer than %d bytes, or out of memory", where,
+                 CONFIG_MAX_TEXT);
         return -1;
     }
     free((char *)(uintptr_t)c->plugins.folder);
@@ -408,10 +456,11 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
         return -1;
     if ((c->n_peers || c->discovery.n_seeds) && !c->node.advertise[0] &&
         is_wildcard(c->node.listen)) {
+        config_place(c, "node", "listen", where, sizeof(where));
         snprintf(err, P2P_ERRLEN,
-                 "%s: node.listen is %s and there are peers: node.advertise must be the address "
-                 "that they use for this node",
-                 c->file ? c->file : "defaults", c->node.listen);
+                 "%s is %s and there are peers: node.advertise must be the address that they use "
+                 "for this node",
+                 where, c->node.listen);
         return -1;
     }
     if (endpoint_parse(&self, c->node.advertise[0] ? c->node.advertise : c->node.listen,
@@ -421,8 +470,9 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
         finish_peers(c, "discovery.seeds", config_seeds(c), c->discovery.port, err))
         return -1;
     if (c->discovery.source == DISCOVERY_P2P && c->discovery.port == c->node.port) {
-        snprintf(err, P2P_ERRLEN, "%s: discovery.port: %d is node.port too; allowed: another one",
-                 c->file ? c->file : "defaults", (int)c->node.port);
+        config_place(c, "discovery", "port", where, sizeof(where));
+        snprintf(err, P2P_ERRLEN, "%s: %d is node.port too; allowed: another one", where,
+                 (int)c->node.port);
         return -1;
     }
     if (config_finish_security(c, err))

@@ -19,6 +19,7 @@ enum {
     CONFIG_MAX_PEERS = 4096,
     CONFIG_MAX_ARGS = 64,
     CONFIG_MAX_PARAMETERS = 64,
+    CONFIG_PLACE = 192,        /* text of config_place */
     CONFIG_MAX_TEXT = 64 << 10 /* bytes of a word of a command or a path, expanded */
 };
 
@@ -133,6 +134,8 @@ struct function_config {
 
 struct config {
     char *file;
+    struct key_line *lines; /* of the plain keys that were set */
+    unsigned n_lines;
     struct node_config node;
     struct log_config log;
     struct limits_config limits;
@@ -160,6 +163,13 @@ void config_release(struct config *c);
  * plugins.yaml documents all of them. */
 void config_each_key(void (*key)(void *ctx, const char *section, const struct p2p_param *p),
                      void *ctx);
+/* Where a plain setting was made, for a message: "plugins.yaml:12: node.listen",
+ * "--set node.listen", or "plugins.yaml: node.listen" for a default. */
+void config_place(const struct config *c, const char *section, const char *key, char *out,
+                  size_t size);
+/* The same for a parameter of the scheduler: "plugins.yaml:12: scheduler.parameters". */
+void config_parameter_place(const struct config *c, const struct pair *p, char *out, size_t size);
+
 /* The value of one plain setting as text, for GET /configuration.  `base` is the
  * section's struct inside a config. */
 const void *config_section(const struct config *c, const char *section);

@@ -20,6 +20,7 @@ static int override_parameter(struct config *c, const char *name, const char *va
         if (strcmp(s->parameters[i].name, name) == 0) {
             free(s->parameters[i].value);
             s->parameters[i].value = strdup(value);
+            s->parameters[i].line = 0;
             return 0;
         }
     return config_add_parameter(s, name, value, 0, why);
@@ -55,6 +56,10 @@ static int set_by_path(struct config *c, const char *section, const char *key, c
         if (p && strcmp(section, "scheduler") == 0 && strcmp(key, "plugin") == 0 &&
             strcmp(c->scheduler.plugin, value) != 0)
             config_clear_parameters(&c->scheduler);
+        if (p && config_note_line(c, p, 0)) {
+            snprintf(why, P2P_ERRLEN, "out of memory");
+            return -1;
+        }
         if (p)
             return params_set(p, (char *)c + s->offset, value, why);
         if (strcmp(section, "scheduler") == 0 && strncmp(key, parameters, strlen(parameters)) == 0)

@@ -80,6 +80,8 @@ static bool is_empty(const yaml_node_t *n)
     return n->type == YAML_SCALAR_NODE && n->data.scalar.length == 0;
 }
 
+static const char the_file[] = "the file";
+
 /* Calls `read` for each entry; duplicate keys are an error. */
 static int each_entry(struct reader *r, const yaml_node_t *map, const char *what, entry_reader read,
                       void *ctx)
@@ -97,7 +99,8 @@ static int each_entry(struct reader *r, const yaml_node_t *map, const char *what
             return -1;
         for (const yaml_node_pair_t *q = map->data.mapping.pairs.start; q < p; q++)
             if (strcmp((const char *)node(r, q->key)->data.scalar.value, key) == 0)
-                return fail(r, key_at, "%s.%.60s is given twice, before in line %zu", what, key,
+                return fail(r, key_at, "%s%s%.60s is given twice, before in line %zu",
+                            what == the_file ? "section" : what, what == the_file ? " " : ".", key,
                             node(r, q->key)->start_mark.line + 1);
         if (read(r, ctx, key, key_at, node(r, p->value)))
             return -1;
@@ -388,6 +391,8 @@ static int read_key(struct reader *r, void *ctx, const char *key, const yaml_nod
     const struct p2p_param *p = params_find(s->keys, key);
     const char *more[2] = {NULL, NULL};
 
+    if (p && config_note_line(r->c, p, (int)value->start_mark.line + 1))
+        return fail(r, value, "out of memory");
     if (p)
         return set_plain(r, s->name, p, (char *)r->c + s->offset, value);
     if (strcmp(s->name, "scheduler") == 0) {
@@ -445,7 +450,7 @@ static int parse(struct reader *r, yaml_parser_t *parser)
     r->doc = &doc;
     root = yaml_document_get_root_node(&doc);
     if (root)
-        rc = each_entry(r, root, "the file", read_section, NULL);
+        rc = each_entry(r, root, the_file, read_section, NULL);
     if (rc == 0 && root) {
         if (!yaml_parser_load(parser, &next)) {
             rc = not_yaml(r, parser);

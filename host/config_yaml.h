@@ -20,6 +20,13 @@ int config_read_file(struct config *c, const char *file, char err[P2P_ERRLEN]);
 /* "section.key=value"; errors begin with "--set section.key". */
 int config_override(struct config *c, const char *text, char err[P2P_ERRLEN]);
 
+struct key_line {
+    const struct p2p_param *key;
+    int line; /* of the file; 0 = --set */
+};
+/* 0 or -1 (memory). */
+int config_note_line(struct config *c, const struct p2p_param *key, int line);
+
 /* Each 0, or -1 with a reason that does not name the place. */
 int config_add_parameter(struct scheduler_config *s, const char *name, const char *value, int line,
                          char *err);

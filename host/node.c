@@ -26,8 +26,10 @@ int node_select(struct node *n, const struct config *c, char err[P2P_ERRLEN])
     const struct scheduler_config *s = &c->scheduler;
     const char **names = calloc(s->n_parameters + 1, sizeof(*names));
     const char **values = calloc(s->n_parameters + 1, sizeof(*values));
-    struct selection selection = {.name = s->plugin, .values = values, .n = s->n_parameters};
-    char why[P2P_ERRLEN];
+    uint32_t wrong = UINT32_MAX;
+    struct selection selection = {
+        .name = s->plugin, .values = values, .n = s->n_parameters, .wrong = &wrong};
+    char why[P2P_ERRLEN], where[CONFIG_PLACE];
     int rc = -1;
 
     if (!names || !values) {
@@ -41,8 +43,13 @@ int node_select(struct node *n, const struct config *c, char err[P2P_ERRLEN])
     if (!s->parameters_by_order)
         selection.names = names;
     rc = engine_select(n->engine, &selection, why);
-    if (rc)
-        snprintf(err, P2P_ERRLEN, "%.60s: scheduler: %.180s", c->file ? c->file : "defaults", why);
+    if (rc) {
+        if (wrong < s->n_parameters)
+            config_parameter_place(c, &s->parameters[wrong], where, sizeof(where));
+        else
+            config_place(c, "scheduler", "plugin", where, sizeof(where));
+        snprintf(err, P2P_ERRLEN, "%s: %s", where, why);
+    }
 end:
     free(names);
     free(values);

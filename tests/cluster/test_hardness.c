@@ -321,10 +321,67 @@ static void test_check_finds_what_a_start_would(void **state)
     if (!strstr(said, "is right: 6 functions, 0 peers"))
         fail_msg("%s", said);
     assert_int_equal(run_check("scheduler.plugin=nobody", said, sizeof(said)), 1);
-    assert_non_null(strstr(said, "known: forward"));
+    assert_non_null(
+        strstr(said, "p2pfaas: --set scheduler.plugin: no scheduler 'nobody'; known: forward"));
     assert_int_equal(run_check("scheduler.parameters.fanout=65", said, sizeof(said)), 1);
+    assert_non_null(strstr(said, "--set scheduler.parameters: fanout: '65'"));
     assert_non_null(strstr(said, "from 1 to 64"));
     assert_int_equal(run_check("plugins.folder=/nonexistent", said, sizeof(said)), 1);
+}
+
+static void add_to_config(const char *text)
+{
+    FILE *f = fopen(cluster.config, "ae");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void test_check_tells_the_line_of_the_scheduler(void **state)
+{
+    long size;
+    char said[1024];
+    FILE *f = fopen(cluster.config, "re");
+
+    (void)state;
+    fseek(f, 0, SEEK_END);
+    size = ftell(f);
+    fclose(f);
+    add_to_config("scheduler:\n  plugin: random\n  parameters:\n    max_hops: 1\n    fanout: 2\n");
+    assert_int_equal(run_check("node.slots=3", said, sizeof(said)), 1);
+    if (!strstr(said, "plugins.yaml:12: scheduler.parameters: random: no parameter 'fanout'"))
+        fail_msg("%s", said);
+    assert_int_equal(truncate(cluster.config, size), 0);
+    add_to_config("scheduler:\n  plugin: nobody\n");
+    assert_int_equal(run_check("node.slots=3", said, sizeof(said)), 1);
+    if (!strstr(said, "plugins.yaml:9: scheduler.plugin: no scheduler 'nobody'"))
+        fail_msg("%s", said);
+    assert_int_equal(truncate(cluster.config, size), 0);
+}
+
+static void test_check_finds_functions_that_cannot_run(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"  f: {command: [/nosuch/program]}\n", "cannot run '/nosuch/program'"},
+        {"  f: {command: [nosuchprogram]}\n", "cannot run 'nosuchprogram'"},
+        {"  f: {command: [nosuchprogram], mode: http}\n", "cannot run 'nosuchprogram'"},
+        {"  f: {command: [cat], directory: /nonexistent}\n", "in '/nonexistent'"}};
+    char said[1024];
+    FILE *f = fopen(cluster.config, "re");
+    long size;
+
+    (void)state;
+    fseek(f, 0, SEEK_END);
+    size = ftell(f);
+    fclose(f);
+    for (size_t i = 0; i < 4; i++) {
+        add_to_config(wrong[i][0]);
+        assert_int_equal(run_check("node.slots=3", said, sizeof(said)), 1);
+        if (!strstr(said, wrong[i][1]))
+            fail_msg("wanted \"%s\" in: %s", wrong[i][1], said);
+        assert_int_equal(truncate(cluster.config, size), 0);
+    }
 }
 
 static void test_a_wildcard_needs_an_address_that_peers_can_use(void **state)
@@ -349,6 +406,8 @@ int main(void)
         cmocka_unit_test_teardown(test_a_node_starts_and_stops_while_clients_call, stop_all),
         cmocka_unit_test_teardown(test_a_stopping_node_answers_and_takes_no_reload, stop_all),
         cmocka_unit_test(test_check_finds_what_a_start_would),
+        cmocka_unit_test(test_check_tells_the_line_of_the_scheduler),
+        cmocka_unit_test(test_check_finds_functions_that_cannot_run),
         cmocka_unit_test_teardown(test_a_second_sigterm_cancels_what_is_open, stop_all),
         cmocka_unit_test_teardown(test_reloads_under_load_lose_nothing, stop_all),
         cmocka_unit_test_teardown(test_a_job_that_a_peer_is_too_small_for_runs_here, stop_all),

@@ -150,8 +150,8 @@ static void test_wrong_values_are_told_with_line_key_and_range(void **state)
     REFUSES(2, "functions:\n  f: {timeout: 0s}\n", "functions.f.timeout: '0s'", "1ms to 24h");
     REFUSES(2, "node:\n  port: [1]\n", "node.port is a list", "a value");
     REFUSES(2, "node:\n  id: \"a\\0b\"\n", "node.id", "zero byte");
-    REFUSES(0, "node:\n  listen: localhost\n", "node.listen: 'localhost'", "allowed", "0.0.0.0");
-    REFUSES(0, "node:\n  listen: 127.0.0.1:80\n", "node.listen: '127.0.0.1:80'", "without a port");
+    REFUSES(2, "node:\n  listen: localhost\n", "node.listen: 'localhost'", "allowed", "0.0.0.0");
+    REFUSES(2, "node:\n  listen: 127.0.0.1:80\n", "node.listen: '127.0.0.1:80'", "without a port");
 }
 
 static void test_unknown_keys_and_those_given_twice_are_told(void **state)
@@ -165,7 +165,7 @@ static void test_unknown_keys_and_those_given_twice_are_told(void **state)
     REFUSES(3, "peers:\n  nodes:\n  - {adress: 1.2.3.4}\n", "peers.nodes.adress",
             "name, address, protocol");
     REFUSES(3, "node:\n  port: 1\n  port: 1\n", "node.port is given twice", "line 2");
-    REFUSES(3, "node: {}\nlog: {}\nnode: {}\n", "node is given twice", "line 1");
+    REFUSES(3, "node: {}\nlog: {}\nnode: {}\n", ": section node is given twice", "line 1");
     REFUSES(4, "functions:\n  f: {command: a}\n\n  f:\n", "f is given twice", "line 2");
     REFUSES(4, "scheduler:\n  parameters:\n    a: 1\n    a: 2\n", "parameters.a", "line 3");
     REFUSES(4, "peers:\n  nodes:\n  - 127.0.0.2\n  - 127.0.0.2\n", "'127.0.0.2' is listed twice");
@@ -196,6 +196,30 @@ static void test_files_of_another_form_or_size_are_refused(void **state)
     assert_int_equal(c.node.port, 7);
     assert_int_equal(load(bytes, sizeof(bytes), NULL), -1);
     tells(WORDS(path, "larger than 1 MB"));
+}
+
+static void test_the_place_of_a_setting_is_known(void **state)
+{
+    static const struct pair in_file = {NULL, NULL, 7}, said = {NULL, NULL, 0};
+    char where[CONFIG_PLACE], wanted[CONFIG_PLACE];
+
+    (void)state;
+    reads("node:\n  port: 1\n  slots: 2\n", "node.slots=3");
+    config_place(&c, "node", "port", where, sizeof(where));
+    snprintf(wanted, sizeof(wanted), "%s:2: node.port", path);
+    assert_string_equal(where, wanted);
+    config_place(&c, "node", "slots", where, sizeof(where));
+    assert_string_equal(where, "--set node.slots");
+    config_place(&c, "node", "queue", where, sizeof(where));
+    snprintf(wanted, sizeof(wanted), "%s: node.queue", path);
+    assert_string_equal(where, wanted);
+    config_parameter_place(&c, &in_file, where, sizeof(where));
+    snprintf(wanted, sizeof(wanted), "%s:7: scheduler.parameters", path);
+    assert_string_equal(where, wanted);
+    config_parameter_place(&c, &said, where, sizeof(where));
+    assert_string_equal(where, "--set scheduler.parameters");
+    reads("scheduler:\n  parameters:\n    fanout: 2\n", "scheduler.parameters.fanout=3");
+    assert_int_equal(c.scheduler.parameters[0].line, 0);
 }
 
 static void test_parameters_are_kept_as_written_with_their_lines(void **state)
@@ -420,6 +444,7 @@ int main(void)
                                        T(wrong_values_are_told_with_line_key_and_range),
                                        T(unknown_keys_and_those_given_twice_are_told),
                                        T(files_of_another_form_or_size_are_refused),
+                                       T(the_place_of_a_setting_is_known),
                                        T(parameters_are_kept_as_written_with_their_lines),
                                        T(numbers_of_entries_are_bounded),
                                        T(peers_need_an_address_and_may_have_a_name),
