@@ -85,9 +85,24 @@ void swim_call_send(struct swim *s, const struct swim_address *to, const void *d
     s->inside = false;
 }
 
+/* Whoever was stopped for a while, or could not keep up, has answers waiting unread: what
+ * ran out meanwhile runs on by as much. */
+static void make_up_for_delay(struct swim *s, uint64_t now)
+{
+    uint64_t late = now > s->tick_due_ns ? now - s->tick_due_ns : 0;
+
+    if (late <= s->settings.probe_timeout_ms * SWIM_MS / 2)
+        return;
+    swim_probes_delay(s, late);
+    swim_suspicions_delay(s, late);
+    swim_health(s, 1);
+    s->tick_due_ns = now;
+}
+
 void swim_enter(struct swim *s, uint64_t now)
 {
     assert(!s->inside);
+    make_up_for_delay(s, now);
     s->misjudged = false;
     if (now > s->now)
         s->now = now;
@@ -210,7 +225,7 @@ struct swim *swim_new(const struct swim_settings *settings, const struct swim_se
     s->seq = (uint32_t)swim_rand64(s);
     s->probe_due_ns = now + swim_jitter(s, settings->probe_interval_ms * SWIM_MS);
     s->exchange_due_ns = now + swim_jitter(s, settings->exchange_interval_ms * SWIM_MS);
-    s->seeds_due_ns = s->functions_due_ns = SWIM_NEVER;
+    s->seeds_due_ns = s->functions_due_ns = s->tick_due_ns = SWIM_NEVER;
     return s;
 fail:
     free(s);
@@ -265,7 +280,8 @@ uint64_t swim_tick(struct swim *s, uint64_t now)
     swim_suspicion_tick(s);
     swim_exchange_tick(s);
     swim_gossip_tick(s); /* last: it tells what the others found */
-    return swim_next(s);
+    s->tick_due_ns = swim_next(s);
+    return s->tick_due_ns;
 }
 
 /* ---- what the host knows */

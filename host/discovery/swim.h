@@ -27,8 +27,8 @@
  * The numbers are memberlist's for a LAN, with a probe every 500 ms in place of 1 s.
  * Its shortest suspicion, 4 s, comes after the wait for the first probe (1 s on average,
  * 3 s at times) and that probe's failure (1 s): with it all of 8 members know of a crash
- * after 5.7 s in the median and 8.4 s in the 99th percentile.  With half the interval,
- * which halves suspicion too, it is 3.3 s and 4.9 s, for two datagrams a second more.
+ * after 5.7 s in the median and 8.3 s in the 99th percentile.  With half the interval,
+ * which halves suspicion too, it is 3.3 s and 4.8 s, for two datagrams a second more.
  *
  * Beyond Lifeguard:
  *   - Who hears of a suspicion probes the suspect itself, with a chance that makes a
@@ -38,6 +38,7 @@
  *   - A member that needed long to refute (it is slow, not dead) gets half as long again
  *     before the next verdict, for five minutes.
  *   - A late answer begins the suspicion anew.
+ *   - A tick that comes late buries nobody: what ran out in the gap runs on by as much.
  */
 #ifndef HOST_DISCOVERY_SWIM_H
 #define HOST_DISCOVERY_SWIM_H
@@ -163,7 +164,8 @@ struct swim *swim_new(const struct swim_settings *settings, const struct swim_se
                       uint64_t now, char err[P2P_ERRLEN]);
 void swim_free(struct swim *s);
 
-/* Does what is due; returns when it wants to be called next, as swim_next. */
+/* Does what is due; returns when it wants to be called next, as swim_next.  After a gap read
+ * what waits in the sockets too. */
 uint64_t swim_tick(struct swim *s, uint64_t now);
 uint64_t swim_next(const struct swim *s);
 

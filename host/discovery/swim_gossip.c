@@ -43,7 +43,8 @@ void swim_untell(struct swim *s, struct swim_entry *e)
     s->n_queued--;
 }
 
-static void put_news(struct swim *s, struct swim_writer *w)
+/* Who may not hear it is told, but that does not count. */
+static void put_news(struct swim *s, struct swim_writer *w, bool counts)
 {
     uint32_t limit = swim_transmit_limit(s->settings.retransmit_mult, swim_size(s));
     struct swim_entry *told[TOLD_IN_ONE_MOST];
@@ -65,7 +66,7 @@ static void put_news(struct swim *s, struct swim_writer *w)
         }
     }
     for (unsigned i = 0; i < n; i++) {
-        told[i]->transmits++;
+        told[i]->transmits += counts;
         if (told[i]->transmits < limit) {
             enqueue(s, told[i]);
         } else {
@@ -108,7 +109,7 @@ void swim_packet_begin(struct swim *s, struct swim_packet *p, const struct swim_
 
 void swim_packet_fill(struct swim *s, struct swim_packet *p, const struct swim_entry *to)
 {
-    put_news(s, &p->w);
+    put_news(s, &p->w, s->leaving || !to || to->m.state == SWIM_ALIVE);
     put_loads(s, &p->w, to);
 }
 

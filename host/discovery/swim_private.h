@@ -112,6 +112,7 @@ struct swim {
     void *ctx;
     bool inside; /* a callback */
     uint64_t now, random;
+    uint64_t tick_due_ns; /* what the last tick asked for */
     struct swim_stats stats;
 
     struct swim_entry self;
@@ -209,6 +210,7 @@ void swim_retry_begin(struct swim *s, struct swim_entry *e);
 void swim_retry_end(struct swim *s, struct swim_entry *e);
 /* Pings a suspect or dead member now, telling it so, if that was not just done. */
 void swim_nudge(struct swim *s, struct swim_entry *e);
+void swim_suspicions_delay(struct swim *s, uint64_t ns);
 void swim_suspicion_tick(struct swim *s);
 uint64_t swim_suspicion_next(const struct swim *s);
 
@@ -218,6 +220,7 @@ void swim_live_remove(struct swim *s, struct swim_entry *e);
 void swim_probe_start(struct swim *s, struct swim_entry *e, enum swim_probe_kind kind);
 void swim_probe_cancel(struct swim *s, const struct swim_entry *e);
 void swim_probes_drop(struct swim *s); /* own ones and those for others, unanswered */
+void swim_probes_delay(struct swim *s, uint64_t ns);
 void swim_relay_start(struct swim *s, const struct swim_address *origin, uint32_t origin_seq,
                       struct swim_entry *target);
 void swim_on_ack(struct swim *s, struct swim_entry *sender, uint32_t seq);

@@ -155,6 +155,15 @@ void swim_probes_drop(struct swim *s)
     memset(s->relays, 0, sizeof(s->relays));
 }
 
+void swim_probes_delay(struct swim *s, uint64_t ns)
+{
+    for (unsigned i = 0; i < SWIM_PROBES; i++) {
+        s->probes[i].deadline_ns += ns;
+        if (s->probes[i].relay_ns != SWIM_NEVER)
+            s->probes[i].relay_ns += ns;
+    }
+}
+
 static void succeed(struct swim *s, struct swim_probe *probe, bool direct)
 {
     struct swim_entry *e = probe->target;

@@ -154,6 +154,14 @@ void swim_suspicion_restart(struct swim *s, struct swim_entry *e)
     set_verdict(s, e);
 }
 
+void swim_suspicions_delay(struct swim *s, uint64_t ns)
+{
+    for (uint32_t i = 0; i < s->suspects.n; i++) {
+        s->suspects.all[i]->counted_ns += ns;
+        s->suspects.all[i]->due_ns += ns;
+    }
+}
+
 /* ---- the dead */
 
 static uint64_t scaled_ms(struct swim *s, uint32_t ms)

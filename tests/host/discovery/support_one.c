@@ -181,7 +181,7 @@ void one_state(struct buf *out, unsigned speaker, const struct swim_entry *all, 
 {
     struct swim_entry own = one_entry(speaker, SWIM_ALIVE, 1);
     struct swim_address a = net_address(speaker);
-    struct swim_writer w = {.size = 4 << 20};
+    struct swim_writer w = {.size = (n + 2) * (size_t)SWIM_RECORD_MOST};
 
     assert_int_equal(buf_reserve(out, w.size), 0);
     w.data = (uint8_t *)out->data;

@@ -57,6 +57,30 @@ static void test_news_are_told_as_often_as_the_limit_and_then_no_more(void **sta
     }
 }
 
+static void test_what_is_told_to_a_suspect_does_not_count(void **state)
+{
+    struct one *o = *state;
+    unsigned told;
+
+    o->settings.probe_timeout_ms = 60000;
+    one_start(o, 1);
+    one_meet(o, 1);
+    one_hear_of(o, 1, 1, SWIM_SUSPECT, 1, NOBODY);
+    one_forget_sent(o);
+    one_run(o, SECOND);
+    assert_true(one_count_told(o, 1) > swim_transmit_limit(4, 2));
+    one_hear_of(o, 1, 1, SWIM_ALIVE, 2, NOBODY);
+    one_forget_sent(o);
+    one_run(o, 5 * SECOND);
+    told = one_count_told(o, 1);
+    assert_int_equal(told, swim_transmit_limit(4, 2));
+    /* A goodbye does not wait for better times. */
+    one_hear_of(o, 1, 1, SWIM_SUSPECT, 2, NOBODY);
+    swim_leave(o->s, o->now);
+    one_run(o, 2 * SECOND);
+    assert_true(swim_gone(o->s));
+}
+
 static void test_newer_news_of_a_member_replace_what_is_being_told(void **state)
 {
     struct swim_record record;
@@ -396,6 +420,7 @@ int main(void)
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
         T(test_the_transmit_limit_follows_the_table),
         T(test_news_are_told_as_often_as_the_limit_and_then_no_more),
+        T(test_what_is_told_to_a_suspect_does_not_count),
         T(test_newer_news_of_a_member_replace_what_is_being_told),
         T(test_what_was_told_least_goes_first),
         T(test_more_news_than_a_datagram_holds_go_into_several),

@@ -179,6 +179,27 @@ static void test_who_was_slow_to_refute_gets_more_time_for_a_while(void **state)
     assert_true(took <= 2020);
 }
 
+static void test_who_was_stopped_for_a_while_buries_nobody_for_that(void **state)
+{
+    struct one *o = *state;
+    uint64_t took;
+
+    one_start(o, 1);
+    one_meet(o, 8);
+    for (unsigned i = 3; i <= 5; i++)
+        one_hear_of(o, 1, 2, SWIM_SUSPECT, 1, (int)i);
+    one_run(o, 600 * MS);
+    o->now += 3600 * SECOND;
+    one_hear_of(o, 1, 3, SWIM_SUSPECT, 1, 4); /* begun after the gap: not shifted */
+    assert_true(o->s->suspects.all[1]->counted_ns <= o->now);
+    one_run(o, MS);
+    assert_int_equal(one_sees(o, 2), SWIM_SUSPECT);
+    assert_int_equal(one_stats(o).probes_failed, 0);
+    assert_int_equal(one_stats(o).health, 1);
+    took = until_dead(o, 2);
+    assert_true(took >= 900 && took <= 1420);
+}
+
 static void test_a_late_answer_starts_the_suspicion_anew(void **state)
 {
     struct one *o = *state;
@@ -302,6 +323,7 @@ int main(void)
         T(test_confirmations_of_different_members_shorten_a_suspicion),
         T(test_a_refutation_clears_and_is_counted),
         T(test_who_was_slow_to_refute_gets_more_time_for_a_while),
+        T(test_who_was_stopped_for_a_while_buries_nobody_for_that),
         T(test_a_late_answer_starts_the_suspicion_anew),
         T(test_those_who_hear_of_a_suspect_look_for_themselves),
         T(test_of_many_only_a_few_look),
