@@ -12,7 +12,9 @@ int originals_start(void **state)
     (void)state;
     original = fake_peer_new(101);
     snprintf(config, sizeof(config),
-             "peers: {nodes: [{name: o1, address: '%s', protocol: original}]}\n%s",
+             "peers: {nodes: [{name: o1, address: '%s', protocol: original}]}\n%s"
+             "  exits: {command: [sh, -c, 'exit 3']}\n"
+             "  hangs: {command: [sleep, '60'], timeout: 300ms}\n",
              fake_peer_address(original), fixture_functions);
     fixture_init(1, config);
     cluster.settings = settings;

@@ -231,12 +231,13 @@ static void test_a_function_that_fails_is_told(void **state)
     survives(502);
     ask("POST", "/peer/function/dies", call_json);
     survives(502);
-    ask("POST", "/peer/function/bad?do=exit", call_json);
+    ask("POST", "/peer/function/exits", call_json);
     survives(500);
-    ask("POST", "/peer/function/bad?do=hang", call_json);
+    ask("POST", "/peer/function/hangs", call_json);
     survives(504);
+    /* These may also be too slow, on a busy machine. */
     ask("POST", "/peer/function/badhttp?do=half", call_json);
-    survives(502);
+    assert_non_null(strstr(raw.text, "\r\n\r\n" OWN));
     ask("POST", "/peer/function/bad?do=flood", call_json);
     assert_non_null(strstr(raw.text, "\r\n\r\n" OWN));
     /* "[trace-77]", at one of the three places in a group. */

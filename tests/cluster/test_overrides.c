@@ -198,7 +198,7 @@ static void test_a_tracing_id_goes_along_and_is_in_errors(void **state)
     expect(call("/function/echo", REJECT ": 1", TRACING ": trace-78", NULL), 503,
            "deliberately rejected [trace-78]");
     expect(call("/function/nobody", TRACING ": trace-79", NULL, NULL), 404, "[trace-79]");
-    expect(call("/function/bad?do=exit", TRACING ": trace-80", NULL, NULL), 500, "[trace-80]");
+    expect(call("/function/dies", TRACING ": trace-80", NULL, NULL), 502, "[trace-80]");
     wait_log(0, "tracing_id=trace-80");
 }
 
