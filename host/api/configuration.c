@@ -121,6 +121,15 @@ static int take_number(struct exchange *x, const cJSON *json, const char *key, u
     return 0;
 }
 
+/* The original takes any object, and so do its clients; one without a key of ours
+ * changes nothing, and whoever sent it meant something else. */
+static bool has_known_key(const cJSON *json)
+{
+    return cJSON_HasObjectItem(json, "parallel_running_functions_max") ||
+           cJSON_HasObjectItem(json, "queue_length_max") ||
+           cJSON_HasObjectItem(json, "queue_enabled");
+}
+
 static void answer_post(struct exchange *x)
 {
     struct node *n = x->shard->node;
@@ -135,7 +144,7 @@ static void answer_post(struct exchange *x)
     slots = n->slots.limit;
     queue = n->slots.queue_limit;
     enabled = n->slots.queue_enabled;
-    if (!cJSON_IsObject(json)) {
+    if (!cJSON_IsObject(json) || !has_known_key(json)) {
         exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
                        "Passed input is not correct or malformed: an object is expected, with any "
                        "of parallel_running_functions_max, queue_length_max, queue_enabled");

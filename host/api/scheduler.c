@@ -92,14 +92,41 @@ static const char *value_text(const cJSON *item, char out[VALUE_BYTES])
     return NULL;
 }
 
+/* A key that nobody knows, or NULL.  What GET adds may come back. */
+static const char *unknown_key(const cJSON *json)
+{
+    static const char *const known[] = {"name", "parameters", "plugin",
+                                        "file", "hash",       "generation"};
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, json)
+    {
+        bool is_known = false;
+
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            is_known |= strcmp(item->string, known[i]) == 0;
+        if (!is_known)
+            return item->string;
+    }
+    return NULL;
+}
+
 /* 0, or -1 with the exchange answered. */
 static int read_wanted(struct exchange *x, const cJSON *json, struct wanted *w)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
     const cJSON *parameters = cJSON_GetObjectItemCaseSensitive(json, "parameters");
+    const char *unknown = cJSON_IsObject(json) ? unknown_key(json) : NULL;
     const cJSON *item;
     uint32_t n = 0;
 
+    if (unknown) {
+        exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
+                       "Passed input is not correct or malformed: unknown key '%.40s'; allowed: "
+                       "name, parameters",
+                       unknown);
+        return -1;
+    }
     if (!cJSON_IsObject(json) || (name && !cJSON_IsString(name)) ||
         (parameters && !cJSON_IsArray(parameters) && !cJSON_IsObject(parameters)))
         goto bad;
