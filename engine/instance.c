@@ -5,6 +5,8 @@
 
 #include "engine/params.h"
 
+#define METRIC_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
 /* ---- memory for the plugin ---- */
 
 struct arena {
@@ -95,15 +97,31 @@ static const char *host_peer_name(const struct p2p_host *h, uint32_t id)
     return i->world->peer_name(i->world_ctx, id);
 }
 
-static struct instance_metric *metric_of(const struct p2p_host *h, const char *name,
+/* Whatever the plugin calls it becomes what everybody can export: [A-Za-z0-9_]. */
+static void metric_name(const char *name, char out[sizeof(((struct instance_metric *)0)->name)])
+{
+    size_t n = 0;
+
+    for (; name && *name && n < sizeof(((struct instance_metric *)0)->name) - 1; name++)
+        out[n++] = strchr(METRIC_LETTERS, *name) ? *name : '_';
+    if (n == 0)
+        out[n++] = '_';
+    out[n] = '\0';
+}
+
+/* One name is one metric: who asks for a gauge of the name of a counter gets a slot that
+ * nobody reads. */
+static struct instance_metric *metric_of(const struct p2p_host *h, const char *asked,
                                          const char *help, bool is_gauge)
 {
     struct instance *i = instance_of(h);
+    char name[sizeof(i->metric[0].name)];
     struct instance_metric *m;
 
+    metric_name(asked, name);
     for (unsigned k = 0; k < i->n_metrics; k++)
-        if (strcmp(i->metric[k].name, name) == 0 && i->metric[k].is_gauge == is_gauge)
-            return &i->metric[k];
+        if (strcmp(i->metric[k].name, name) == 0)
+            return i->metric[k].is_gauge == is_gauge ? &i->metric[k] : &i->scratch;
     if (!i->may_alloc || i->n_metrics == INSTANCE_METRICS)
         return &i->scratch;
     m = &i->metric[i->n_metrics++];

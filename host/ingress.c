@@ -273,6 +273,8 @@ static enum MHD_Result complete(struct exchange *x)
     if (!refused(x) && x->route->kind == ROUTE_ANSWER) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
+        if (x->response.status >= 400 && x->response.status < 500)
+            metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
     if (refused(x))
         return send_answer(x);

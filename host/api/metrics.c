@@ -9,6 +9,7 @@
 
 #include "host/node.h"
 #include "host/route.h"
+#include "host/utf8.h"
 
 static uint64_t sum(const struct node *n, enum counter c)
 {
@@ -114,8 +115,14 @@ static void write_requests(struct buf *b, struct node *n)
         histogram_of(b, n, id);
 }
 
+static void count_refused(void *ctx, const struct catalog_row *row)
+{
+    *(unsigned *)ctx += row->error != NULL;
+}
+
 static void write_decisions(struct buf *b, struct node *n)
 {
+    unsigned refused = 0;
     static const char *const actions[] = {"local", "forward", "reject", "probe", "wait", "done"};
     struct engine_stats s;
 
@@ -141,6 +148,9 @@ static void write_decisions(struct buf *b, struct node *n)
     single(b, "plugin_instances", "gauge", "scheduler instances, the current and retired ones",
            s.instances);
     single(b, "plugin_modules", "gauge", "plugin modules mapped", module_count());
+    catalog_each(n->catalog, count_refused, &refused);
+    single(b, "plugin_files_refused", "gauge", "files in the plugin folder that cannot be used",
+           refused);
 }
 
 static void write_node(struct buf *b, struct node *n)
@@ -185,10 +195,18 @@ static void write_plugin_metric(void *ctx, const char *name, const char *help, b
                                 double value)
 {
     struct buf *b = ctx;
-    char full[96];
+    char full[96], clean[256], escaped[2 * sizeof(clean)];
+    size_t n = 0;
 
-    snprintf(full, sizeof(full), "plugin_%.80s", name);
-    single(b, full, is_gauge ? "gauge" : "counter", help, value);
+    snprintf(full, sizeof(full), "scheduler_metric_%.64s", name);
+    utf8_clean(clean, sizeof(clean), help);
+    for (const char *c = clean; *c; c++) {
+        if (*c == '\\' || *c == '\n')
+            escaped[n++] = '\\';
+        escaped[n++] = *c == '\n' ? 'n' : *c;
+    }
+    escaped[n] = '\0';
+    single(b, full, is_gauge ? "gauge" : "counter", escaped, value);
 }
 
 static void write_discovery_metric(void *ctx, const char *name, const char *help, bool is_gauge,

@@ -98,10 +98,32 @@ static void test_malformed_json_is_400(void **state)
     static const char *const paths[] = {"/configuration", "/configuration/scheduler"};
     static const char *const wrong[] = {"{", "", "[1,", "{\"a\":1} x", "\"text\"", "nul"};
 
+    double before = metric(0, "p2pfaas_bad_requests_total");
+
     (void)state;
     for (size_t i = 0; i < 2; i++)
         for (size_t k = 0; k < 6; k++)
             expect(post_text(0, paths[i], wrong[k]), 400, "not correct or malformed");
+    assert_true(metric(0, "p2pfaas_bad_requests_total") == before + 12);
+}
+
+static void test_misspelt_keys_are_told_and_change_nothing(void **state)
+{
+    static const char *const path = "/configuration/scheduler";
+    static const char *const limits = "/configuration";
+    struct reply r;
+
+    (void)state;
+    expect(post_text(0, path, "{\"name\":\"random\",\"params\":{}}"), 400,
+           "unknown key 'params'; allowed: name, parameters");
+    expect(get(0, path), 200, "\"name\":\"local\"");
+    r = get(0, path);
+    expect(post(0, path, r.body, r.len), 200, NULL);
+    reply_free(&r);
+    expect(post_text(0, limits, "{\"nokey\":0}"), 400, "with any of parallel_running");
+    expect(post_text(0, limits, "{}"), 400, "queue_length_max, queue_enabled");
+    /* As the original, which its clients rely on. */
+    expect(post_text(0, limits, "{\"queue_length_max\":4,\"more\":1}"), 200, NULL);
 }
 
 static void test_wrong_limits_are_400_and_change_nothing(void **state)
@@ -159,6 +181,7 @@ static void test_a_file_that_is_no_plugin_is_listed_with_its_reason(void **state
                  "P2P_SCHEDULER_PLUGIN(ops);\n");
     wait_log(0, "needs_symbol.so");
     expect(get(0, "/plugins"), 200, "text.so");
+    assert_true(metric(0, "p2pfaas_plugin_files_refused") == 4);
     expect(get(0, "/plugins"), 200, "does not export p2p_plugin");
     expect(get(0, "/plugins"), 200, "99");
     expect(get(0, "/plugins"), 200, "nobody_has_this");
@@ -196,6 +219,35 @@ static void test_a_plugin_that_answers_garbage_is_counted_and_replaced(void **st
     assert_true(metric(0, "p2pfaas_plugin_misbehaviour_total") == 5);
     assert_true(metric(0, "p2pfaas_plugin_misbehaviour_total{kind=\"illegal_action\"}") == 1);
     assert_true(metric(0, "p2pfaas_decision_fallbacks_total") == 5);
+}
+
+static void test_names_and_help_of_a_plugins_metrics_are_made_safe(void **state)
+{
+    struct reply r;
+
+    (void)state;
+    build_plugin(plugins, "metrics",
+                 "#include <p2pfaas/plugin.h>\n"
+                 "static struct p2p_action decide(void *s, const struct p2p_request *rq)\n"
+                 "{ (void)s; (void)rq; return p2p_local(); }\n"
+                 "static int init(void *s, const struct p2p_host *h, char *e)\n"
+                 "{ (void)s; (void)e;\n"
+                 "  *h->counter(h, \"instances\", \"a\\\\b\\nc \\\"q\\\" \\xff\") = 7;\n"
+                 "  *h->counter(h, \"x{y=\\\"z\\\"}\\n\", 0) = 8;\n"
+                 "  *h->gauge(h, \"instances\", \"twice\") = 9;\n"
+                 "  return 0; }\n"
+                 "static const struct p2p_scheduler ops = {.size = sizeof(ops),\n"
+                 ".name = \"metrics\", .decide = decide, .init = init};\n"
+                 "P2P_SCHEDULER_PLUGIN(ops);\n");
+    wait_log(0, "metrics.so");
+    select_scheduler(0, "{\"name\":\"metrics\"}");
+    r = get(0, "/metrics");
+    assert_non_null(strstr(r.body, "# HELP p2pfaas_scheduler_metric_instances a\\\\b\\nc \"q\" "));
+    assert_non_null(strstr(r.body, "\np2pfaas_scheduler_metric_instances 7\n"));
+    assert_non_null(strstr(r.body, "\np2pfaas_scheduler_metric_x_y__z___ 8\n"));
+    assert_null(strstr(r.body, "twice"));
+    assert_null(strstr(r.body, "\xff"));
+    reply_free(&r);
 }
 
 /* ---- functions ---- */
@@ -254,11 +306,14 @@ int main(void)
                                   still_serves),
         cmocka_unit_test_teardown(test_an_unknown_path_or_method_is_told, still_serves),
         cmocka_unit_test_teardown(test_malformed_json_is_400, still_serves),
+        cmocka_unit_test_teardown(test_misspelt_keys_are_told_and_change_nothing, still_serves),
         cmocka_unit_test_teardown(test_wrong_limits_are_400_and_change_nothing, still_serves),
         cmocka_unit_test_teardown(test_a_wrong_scheduler_is_told_and_changes_nothing, still_serves),
         cmocka_unit_test_teardown(test_a_file_that_is_no_plugin_is_listed_with_its_reason,
                                   still_serves),
         cmocka_unit_test_teardown(test_a_plugin_that_answers_garbage_is_counted_and_replaced,
+                                  still_serves),
+        cmocka_unit_test_teardown(test_names_and_help_of_a_plugins_metrics_are_made_safe,
                                   still_serves),
         cmocka_unit_test_teardown(test_a_program_that_ends_badly_is_500_with_its_last_words,
                                   still_serves),

@@ -100,7 +100,7 @@ static void test_the_template_builds_outside_the_tree_and_serves(void **state)
     expect(get(0, "/plugins/my_scheduler"), 200, "jobs running and waiting here");
     select_scheduler(0, "{\"name\":\"my_scheduler\",\"parameters\":{\"threshold\":1}}");
     expect(post_text(0, "/function/echo", "x"), 200, "x");
-    assert_true(metric(0, "p2pfaas_plugin_kept") == 1);
+    assert_true(metric(0, "p2pfaas_scheduler_metric_kept") == 1);
 }
 
 static void test_the_template_builds_as_cpp_and_with_its_makefile(void **state)
