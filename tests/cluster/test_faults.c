@@ -277,9 +277,15 @@ static void test_a_peer_that_lies_about_its_load(void **state)
 {
     static const char json[] =
         "{\"name\":\"power_of_choices\",\"parameters\":{\"fanout\":1,\"threshold\":0}}";
-    static const struct case_of lies = {
-        PEER_REFUSES, "the same, to power_of_choices",    "note", 20, 0, OK, OK,
-        false,        "probed, chosen, refused, ran here"};
+    static const struct case_of lies = {PEER_REFUSES,
+                                        "tells power_of_choices it is idle, and is full",
+                                        "note",
+                                        20,
+                                        0,
+                                        OK,
+                                        OK,
+                                        false,
+                                        "probed, chosen, refused, ran here"};
 
     (void)state;
     start_with_peer(0, bad_peer_address(bad), queue_and_retry);
