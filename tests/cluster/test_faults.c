@@ -411,6 +411,33 @@ static void test_clocks_an_hour_apart(void **state)
     wait_quiet();
 }
 
+static void test_clocks_an_hour_apart_with_a_secret(void **state)
+{
+    static const char *const more[] = {"node.queue=64", "security.secret=0123456789abcdef0123",
+                                       NULL};
+    enum { EACH = 8 };
+    unsigned first = next_job, twice, never;
+    struct tally t;
+
+    (void)state;
+    if (!start_node_ahead(1, more))
+        skip();
+    next_job += CLIENTS * EACH;
+    start_with_peer(0, cluster.node[1].address, more);
+    select_scheduler(0, "{\"name\":\"forward\"}");
+    send_jobs(cluster.node[0].address, "/function/note", first, CLIENTS, EACH, 0, &t);
+    twice = count_twice(first, CLIENTS * EACH, &never);
+    tell("  with a secret", &t, twice, "refused there; ran here, once it is seen to be down");
+    check_answers(&t, "clocks and a secret");
+    /* Its refusal is not believed either: lost until it is seen to be down. */
+    assert_int_equal(t.ok + t.lost, t.jobs);
+    assert_int_equal(never, t.lost);
+    assert_int_equal(twice, 0);
+    assert_true(metric(1, "p2pfaas_auth_refused_total") > 0);
+    assert_true(metric(1, "p2pfaas_requests_total") == 0);
+    wait_quiet();
+}
+
 /* ---- clients that hang up, deadlines ---- */
 
 /* A job sent by hand, whose answer nobody waits for. */
@@ -522,6 +549,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_node_is_killed_while_it_runs_jobs, stop_all),
         cmocka_unit_test_teardown(test_two_nodes_with_one_id, stop_all),
         cmocka_unit_test_teardown(test_clocks_an_hour_apart, stop_all),
+        cmocka_unit_test_teardown(test_clocks_an_hour_apart_with_a_secret, stop_all),
         cmocka_unit_test_teardown(test_a_client_that_hangs_up_cancels_its_job_at_the_peer,
                                   stop_all),
         cmocka_unit_test_teardown(test_a_deadline_travels_as_remaining_time, stop_all),
