@@ -16,7 +16,7 @@ PREFIX   ?= /usr/local
 B        := build/$(VARIANT)
 CC       ?= cc
 CXX      ?= c++
-PKGS     := libmicrohttpd libcjson yaml-0.1 gnutls
+PKGS     := libmicrohttpd libcjson yaml-0.1 gnutls libcurl
 
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wformat=2 -Wundef
