@@ -2,6 +2,7 @@
 #
 # A test links everything of the node but main.c.  One that fakes a part of it says
 # in its first line what it links instead:   // link: engine/decision.c tests/fake.c
+# The support*.c beside it are linked too, and those of tests/host by all below it.
 
 TEST_SRC  := $(wildcard tests/*/test_*.c tests/host/*/test_*.c)
 UNIT_SRC  := $(filter-out tests/cluster/% tests/plugins/%,$(TEST_SRC))
@@ -13,7 +14,7 @@ ALL_TESTS := $(UNITS) $(PLUGIN_TESTS) $(CLUSTER_TESTS)
 
 linked_instead = $(shell sed -n '1s|^// link: ||p' $(1))
 define unit
-$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),$(patsubst %.c,$(B)/%.o,$(call linked_instead,$(1))),$(LIB_OBJ)) $(patsubst %.c,$(B)/%.o,$(wildcard $(dir $(1))support*.c))
+$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),$(patsubst %.c,$(B)/%.o,$(call linked_instead,$(1))),$(LIB_OBJ)) $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(dir $(1))support*.c $(if $(filter tests/host/%,$(1)),tests/host/support*.c))))
 	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(HOST_LIBS)
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call unit,$(t))))

@@ -8,7 +8,7 @@
 static const uint64_t LEAVE_NS = 1000000000;
 
 static const struct discovery_source *const sources[] = {
-    [DISCOVERY_P2P] = &discovery_p2p, [DISCOVERY_NONE] = NULL};
+    [DISCOVERY_P2P] = &discovery_p2p, [DISCOVERY_ETCD] = &discovery_etcd, [DISCOVERY_NONE] = NULL};
 
 int discovery_start(struct node *n, char err[P2P_ERRLEN])
 {
