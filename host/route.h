@@ -48,6 +48,7 @@ void api_configuration(struct exchange *x);
 void api_scheduler(struct exchange *x);
 void api_plugins(struct exchange *x);
 void api_plugin(struct exchange *x);
+void api_cluster(struct exchange *x);
 void api_load(struct exchange *x);
 void api_health(struct exchange *x);
 void api_ready(struct exchange *x);

@@ -160,6 +160,20 @@ static void test_a_master_deals_the_jobs_of_all(void **state)
     }
 }
 
+static void test_cluster_lists_the_nodes_of_the_configuration(void **state)
+{
+    char member[96];
+
+    (void)state;
+    expect(get(0, "/cluster"), 200, "{\"self\":{\"id\":\"n1\",\"address\":\"127.0.0.1:");
+    expect(get(0, "/cluster"), 200, "\"source\":\"none\"");
+    for (unsigned i = 1; i < 3; i++) {
+        snprintf(member, sizeof(member), "\"address\":\"%s\",\"state\":\"listed\",\"up\":true",
+                 cluster.node[i].address);
+        expect(get(0, "/cluster"), 200, member);
+    }
+}
+
 /* ---- full, dead, back ---- */
 
 struct occupant {
@@ -257,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_reject_refuses_with_503),
         cmocka_unit_test(test_names_and_lists_of_the_original_work),
         cmocka_unit_test(test_a_master_deals_the_jobs_of_all),
+        cmocka_unit_test(test_cluster_lists_the_nodes_of_the_configuration),
         cmocka_unit_test(test_one_job_more_than_slots_and_queue_is_refused),
         cmocka_unit_test(test_a_full_peer_refuses_and_the_job_runs_elsewhere),
         cmocka_unit_test(test_a_dead_peer_costs_no_job_and_is_seen_again),
