@@ -81,6 +81,21 @@ static bool is_plain(const char *text)
     return true;
 }
 
+static void put_clean(struct line *l, const char *text)
+{
+    for (; *text; text++) {
+        char escaped[8];
+
+        if (*text == '\n')
+            snprintf(escaped, sizeof(escaped), "\\n");
+        else if ((unsigned char)*text < ' ' || (unsigned char)*text == 0x7f)
+            snprintf(escaped, sizeof(escaped), "\\x%02x", (unsigned char)*text);
+        else
+            snprintf(escaped, sizeof(escaped), "%c", *text);
+        puts_to(l, escaped);
+    }
+}
+
 static void put_value(struct line *l, const char *text)
 {
     if (is_plain(text)) {
@@ -89,17 +104,9 @@ static void put_value(struct line *l, const char *text)
     }
     puts_to(l, "\"");
     for (; *text; text++) {
-        char escaped[8];
-
         if (*text == '"' || *text == '\\')
-            snprintf(escaped, sizeof(escaped), "\\%c", *text);
-        else if (*text == '\n')
-            snprintf(escaped, sizeof(escaped), "\\n");
-        else if ((unsigned char)*text < ' ' || (unsigned char)*text == 0x7f)
-            snprintf(escaped, sizeof(escaped), "\\x%02x", (unsigned char)*text);
-        else
-            snprintf(escaped, sizeof(escaped), "%c", *text);
-        puts_to(l, escaped);
+            puts_to(l, "\\");
+        put_clean(l, (char[]){*text, '\0'});
     }
     puts_to(l, "\"");
 }
@@ -117,7 +124,7 @@ static void write_text(struct line *l, enum log_level level, const char *event,
         puts_to(l, node);
         puts_to(l, " ");
     }
-    puts_to(l, event);
+    put_clean(l, event); /* a plugin's words too */
     for (const struct log_field *f = fields; f->key; f++) {
         puts_to(l, " ");
         puts_to(l, f->key);
@@ -152,7 +159,7 @@ static void write_json(struct line *l, enum log_level level, const char *event,
     cJSON_AddStringToObject(json, "level", level_names[level]);
     if (node[0])
         cJSON_AddStringToObject(json, "node", node);
-    cJSON_AddStringToObject(json, "event", event);
+    add_text(json, "event", event);
     for (const struct log_field *f = fields; f->key; f++) {
         char number[32];
 

@@ -212,6 +212,14 @@ static void test_a_value_cannot_forge_a_line(void **state)
     writes("\t", " k=\"\\x09\" ");
 }
 
+static void test_an_event_cannot_forge_a_line(void **state)
+{
+    (void)state;
+    log_event(LOG_INFO, "of a plugin\nwarn  forged=\"1\"\r\x7f");
+    assert_string_equal(next_text(), "info  of a plugin\\nwarn  forged=\"1\"\\x0d\\x7f");
+    assert_null(next_line());
+}
+
 static void test_whole_numbers_are_written_in_full(void **state)
 {
     (void)state;
@@ -369,6 +377,7 @@ int main(void)
         T(test_a_long_node_name_is_cut),
         T(test_text_that_could_be_misread_is_quoted),
         T(test_a_value_cannot_forge_a_line),
+        T(test_an_event_cannot_forge_a_line),
         T(test_whole_numbers_are_written_in_full),
         T(test_sixteen_fields_fit),
         T(test_a_line_too_long_is_cut_and_marked),
