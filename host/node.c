@@ -65,24 +65,6 @@ static void quote(char *out, size_t size, const char *text)
     cJSON_Delete(s);
 }
 
-/* Where private copies of plugins live: under the configured folder, or a new one. */
-static int make_run_dir(struct node *n, const struct config *c, char err[P2P_ERRLEN])
-{
-    const char *base = getenv("XDG_RUNTIME_DIR");
-
-    if (c->node.run_dir[0]) {
-        snprintf(n->run_dir, sizeof(n->run_dir), "%s/p2pfaas.%ld", c->node.run_dir, (long)getpid());
-        return 0;
-    }
-    snprintf(n->run_dir, sizeof(n->run_dir), "%s/p2pfaas.XXXXXX", base && base[0] ? base : "/tmp");
-    if (!mkdtemp(n->run_dir)) {
-        snprintf(err, P2P_ERRLEN, "cannot make %s: %s; set node.run_dir", n->run_dir,
-                 strerror(errno));
-        return -1;
-    }
-    return 0;
-}
-
 static void function_closed(void *ctx)
 {
     struct node *n = ctx;
@@ -200,7 +182,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     const struct config *c;
 
     memset(n, 0, sizeof(*n));
-    n->inotify = -1;
+    n->inotify = n->run_dir.lock = -1;
     n->file = file;
     n->overrides = overrides;
     n->n_overrides = n_overrides;
@@ -218,9 +200,10 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     n->config->refs = 1;
     c = &n->config->config;
     log_configure((enum log_level)c->log.level, (enum log_format)c->log.format, c->node.id);
-    if (set_identity(n, c, err) || access_init(&n->access, c, err) || make_run_dir(n, c, err))
+    if (set_identity(n, c, err) || access_init(&n->access, c, err) ||
+        run_dir_make(&n->run_dir, c->node.run_dir, err))
         goto fail;
-    n->catalog = catalog_new(c->plugins.folder, n->run_dir, err);
+    n->catalog = catalog_new(c->plugins.folder, n->run_dir.path, err);
     if (!n->catalog)
         goto fail;
     node_scan_plugins(n);
@@ -261,6 +244,7 @@ void node_release(struct node *n)
         engine_free(n->engine);
     if (n->catalog)
         catalog_free(n->catalog);
+    run_dir_release(&n->run_dir);
     peers_release(&n->peers);
     access_release(&n->access);
     slots_release(&n->slots);

@@ -9,6 +9,7 @@
 #include "host/discovery/discovery.h"
 #include "host/functions.h"
 #include "host/peers.h"
+#include "host/run_dir.h"
 #include "host/shard.h"
 #include "host/slots.h"
 
@@ -26,7 +27,7 @@ struct node {
     char id_json[96], ip_json[96]; /* quoted, for header lists */
     struct endpoint self;          /* where it listens */
     struct endpoint advertised;    /* where peers reach it */
-    char run_dir[256];
+    struct run_dir run_dir;
     struct function_names names;
     struct catalog *catalog;
     struct engine *engine;
