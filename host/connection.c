@@ -79,23 +79,48 @@ full:
 
 /* ---- parsing ---- */
 
+static const char large_headers[] = "its header lines are larger than limits.headers";
+
+static bool is_plain_connection(const struct buf *value)
+{
+    return (value->len == 5 && strncasecmp(value->data, "close", 5) == 0) ||
+           (value->len == 10 && strncasecmp(value->data, "keep-alive", 10) == 0);
+}
+
+static void note_nominated(struct connection *c)
+{
+    if (is_plain_connection(&c->value))
+        return;
+    if (buf_append(&c->nominated, c->value.data, c->value.len) || buf_puts(&c->nominated, ", "))
+        c->fault = large_headers;
+}
+
+static void keep_header(struct connection *c, struct headers *to)
+{
+    if (headers_addn(to, c->name.data, c->name.len, c->value.data, c->value.len) == 0)
+        return;
+    c->fault = to->text.len + c->name.len + c->value.len + 2 > to->text.limit
+                   ? large_headers
+                   : "its header lines have characters that may not be there";
+}
+
 static int flush_header(struct connection *c)
 {
     struct http_response *r = c->call ? c->call->response : NULL;
-    int rc = 0;
 
     while (c->value.len &&
            (c->value.data[c->value.len - 1] == ' ' || c->value.data[c->value.len - 1] == '\t'))
         c->value.len--;
     while (c->name.len && c->name.data[c->name.len - 1] == ' ')
         c->name.len--; /* "Name : value", which the parser lets pass */
-    if (c->name.len && r && !header_is_hop_by_hop(c->name.data, c->name.len))
-        rc = headers_addn(&r->headers, c->name.data, c->name.len, c->value.data, c->value.len);
+    if (c->name.len == 10 && strncasecmp(c->name.data, "Connection", 10) == 0)
+        note_nominated(c);
+    else if (c->name.len && r && !header_is_hop_by_hop(c->name.data, c->name.len))
+        keep_header(c, &r->headers);
     buf_clear(&c->name);
     buf_clear(&c->value);
     c->in_value = false;
-    c->too_large |= rc != 0;
-    return rc;
+    return c->fault ? -1 : 0;
 }
 
 static int on_name(http_parser *p, const char *at, size_t n)
@@ -107,8 +132,8 @@ static int on_name(http_parser *p, const char *at, size_t n)
     if (c->in_value && flush_header(c))
         return -1;
     if (buf_append(&c->name, at, n))
-        c->too_large = true;
-    return c->too_large ? -1 : 0;
+        c->fault = large_headers;
+    return c->fault ? -1 : 0;
 }
 
 static int on_value(http_parser *p, const char *at, size_t n)
@@ -119,8 +144,8 @@ static int on_value(http_parser *p, const char *at, size_t n)
         return 0;
     c->in_value = true;
     if (buf_append(&c->value, at, n))
-        c->too_large = true;
-    return c->too_large ? -1 : 0;
+        c->fault = large_headers;
+    return c->fault ? -1 : 0;
 }
 
 static int on_headers_complete(http_parser *p)
@@ -131,8 +156,13 @@ static int on_headers_complete(http_parser *p)
     bool is_interim = p->status_code >= 100 && p->status_code < 200;
 
     /* Nobody asked for another protocol. */
-    if (flush_header(c) || p->status_code < 100 || p->status_code == 101)
+    if (p->status_code < 100 || p->status_code == 101)
+        c->fault = "its answer is not HTTP: a status that nobody asked for";
+    if (flush_header(c))
         return -1;
+    if (c->call && c->call->response && c->nominated.len && buf_text(&c->nominated))
+        headers_remove_nominated(&c->call->response->headers, c->nominated.data);
+    buf_clear(&c->nominated);
     c->head_read = !is_interim;
     if (c->call && !is_interim) {
         c->call->status = (int)p->status_code;
@@ -147,8 +177,8 @@ static int on_body(http_parser *p, const char *at, size_t n)
     struct connection *c = p->data;
 
     if (c->call && c->call->response && buf_append(&c->call->response->body, at, n))
-        c->too_large = true;
-    return c->too_large ? -1 : 0;
+        c->fault = "its answer is larger than the limit";
+    return c->fault ? -1 : 0;
 }
 
 static int on_complete(http_parser *p)
@@ -180,7 +210,9 @@ void connection_init_parser(struct connection *c)
     c->parser.data = c;
     buf_clear(&c->name);
     buf_clear(&c->value);
-    c->in_value = c->head_read = c->complete = c->keep = c->too_large = false;
+    buf_clear(&c->nominated);
+    c->in_value = c->head_read = c->complete = c->keep = false;
+    c->fault = NULL;
 }
 
 int connection_parse(struct connection *c, const char *data, size_t size)
@@ -210,6 +242,7 @@ void connection_close(struct connection *c)
     buf_release(&c->head);
     buf_release(&c->name);
     buf_release(&c->value);
+    buf_release(&c->nominated);
     free(c);
 }
 
@@ -242,13 +275,21 @@ static void finish(struct connection *c)
     connection_events.answered(call);
 }
 
+static void fail_parsing(struct connection *c)
+{
+    char why[128];
+
+    snprintf(why, sizeof(why), "its answer is not HTTP: %s",
+             http_errno_description(HTTP_PARSER_ERRNO(&c->parser)));
+    fail(c, CALL_BAD, c->fault ? c->fault : why);
+}
+
 static void take(struct connection *c, const char *data, size_t size)
 {
     if (c->state != CONNECTION_BUSY) { /* nobody asked */
         fail(c, CALL_BAD, "sent bytes that nobody asked for");
     } else if (connection_parse(c, data, size)) {
-        fail(c, CALL_BAD,
-             c->too_large ? "its answer is larger than the limit" : "its answer is not HTTP");
+        fail_parsing(c);
     } else if (c->complete) {
         finish(c);
     }
@@ -279,7 +320,10 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
     if (n > 0)
         take(c, data, (size_t)n);
     else if (n == 0)
-        take_end(c, true, "closed the connection without an answer");
+        take_end(c, true,
+                 c->state == CONNECTION_BUSY && c->parser.http_major > 0
+                     ? "closed the connection in the middle of its answer"
+                     : "closed the connection without an answer");
     else if (errno != EAGAIN && errno != EINTR)
         take_end(c, false, strerror(errno));
 }
@@ -390,6 +434,7 @@ struct connection *connection_open(struct upstream *u, struct ev_loop *loop,
     buf_init(&c->head, HEAD_MAX);
     buf_init(&c->name, NAME_MAX_BYTES);
     buf_init(&c->value, VALUE_MAX_BYTES);
+    buf_init(&c->nominated, VALUE_MAX_BYTES);
     c->fd = socket(to->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
         goto fail;

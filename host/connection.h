@@ -33,7 +33,9 @@ struct connection {
     /* In. */
     http_parser parser;
     struct buf name, value;
-    bool in_value, head_read, complete, keep, too_large;
+    struct buf nominated; /* by its Connection fields: not to be passed on */
+    bool in_value, head_read, complete, keep;
+    const char *fault; /* what is wrong with an answer that is HTTP */
 };
 
 /* What happened, told to upstream.c; the connection may be freed in there. */

@@ -1,5 +1,6 @@
 #include "host/http.h"
 
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -115,6 +116,37 @@ bool headers_next(const struct headers *h, size_t *at, const char **name, const 
     return true;
 }
 
+void headers_remove(struct headers *h, const char *wanted, size_t len)
+{
+    size_t from = 0, to = 0, at = 0;
+    const char *name, *value;
+
+    while (headers_next(h, &at, &name, &value)) {
+        bool out = strncasecmp(name, wanted, len) == 0 && name[len] == '\0';
+
+        if (!out && to != from)
+            memmove(h->text.data + to, h->text.data + from, at - from);
+        if (out)
+            h->count--;
+        else
+            to += at - from;
+        from = at;
+    }
+    h->text.len = to;
+}
+
+void headers_remove_nominated(struct headers *h, const char *connection)
+{
+    static const char between[] = ", \t";
+
+    while (*(connection += strspn(connection, between))) {
+        size_t n = strcspn(connection, between);
+
+        headers_remove(h, connection, n);
+        connection += n;
+    }
+}
+
 const char *headers_get(const struct headers *h, const char *wanted)
 {
     size_t len = strlen(wanted), at = 0;
@@ -200,6 +232,17 @@ void http_response_release(struct http_response *r)
 {
     headers_release(&r->headers);
     buf_release(&r->body);
+}
+
+void http_address(const struct sockaddr *client, char out[HTTP_ADDRESS])
+{
+    out[0] = '\0';
+    if (client && client->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)client)->sin_addr, out,
+                  HTTP_ADDRESS);
+    else if (client && client->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr, out,
+                  HTTP_ADDRESS);
 }
 
 bool http_is_target(const char *text, size_t len)

@@ -33,6 +33,10 @@ int headers_put(struct headers *h, const char *name, size_t name_len, const char
                 size_t value_len);
 /* First value of that name (case does not matter), or NULL. */
 const char *headers_get(const struct headers *h, const char *name);
+/* Takes out every field of that name. */
+void headers_remove(struct headers *h, const char *name, size_t len);
+/* Takes out what a Connection field names: "close, X-Mine"; it belongs to one connection. */
+void headers_remove_nominated(struct headers *h, const char *connection);
 /* Walks: start with *at = 0; false at the end. */
 bool headers_next(const struct headers *h, size_t *at, const char **name, const char **value);
 
@@ -63,6 +67,10 @@ void http_request_release(struct http_request *r);
 void http_response_init(struct http_response *r, const struct http_limits *limits);
 void http_response_clear(struct http_response *r);
 void http_response_release(struct http_response *r);
+
+enum { HTTP_ADDRESS = 46 }; /* INET6_ADDRSTRLEN */
+/* The numeric address, without the port; "" when it is unknown. */
+void http_address(const struct sockaddr *client, char out[HTTP_ADDRESS]);
 
 /* May it stand in a request line: no blanks, no control characters? */
 bool http_is_target(const char *text, size_t len);

@@ -1,6 +1,5 @@
 #include "host/runtimes/cgi.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,14 +125,9 @@ static int add_target(struct buf *text, const struct http_request *rq)
 
 static int add_client(struct buf *text, const struct sockaddr *client)
 {
-    char address[INET6_ADDRSTRLEN] = "";
+    char address[HTTP_ADDRESS];
 
-    if (client && client->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)client)->sin_addr, address,
-                  sizeof(address));
-    else if (client && client->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr,
-                  address, sizeof(address));
+    http_address(client, address);
     return add(text, "REMOTE_ADDR", address);
 }
 

@@ -36,6 +36,7 @@ static void init(struct answer *a, int drop)
     http_response_init(&a->response, &limits);
     buf_init(&a->c.name, NAME_MOST);
     buf_init(&a->c.value, VALUE_MOST);
+    buf_init(&a->c.nominated, VALUE_MOST);
     a->call.response = drop ? NULL : &a->response;
     a->c.call = &a->call;
     connection_init_parser(&a->c);
@@ -46,6 +47,7 @@ static void release(struct answer *a)
     http_response_release(&a->response);
     buf_release(&a->c.name);
     buf_release(&a->c.value);
+    buf_release(&a->c.nominated);
 }
 
 /* Pieces of 1 to `most` bytes, or one piece when most is 0; each is a copy of its
@@ -86,7 +88,7 @@ static void check(const struct answer *a)
     must(n == r->headers.count);
     must(a->call.status == 0 || a->call.status >= 200);
     must(!a->c.complete || a->rc == 0);
-    must(!a->c.too_large || a->rc == -1);
+    must(!a->c.fault || a->rc == -1);
     must(!a->c.keep || a->c.complete);
 }
 

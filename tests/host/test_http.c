@@ -214,6 +214,41 @@ static void test_clear_and_release_leave_none(void **state)
     assert_null(headers_get(h, "C"));
 }
 
+static void test_fields_are_taken_out_by_name(void **state)
+{
+    struct headers *h = *state;
+
+    headers_add(h, "X-One", "1");
+    headers_add(h, "X-Two", "2");
+    headers_add(h, "x-one", "3");
+    headers_add(h, "X-One-More", "4");
+    headers_remove(h, "X-ONE", 5);
+    assert_int_equal(h->count, 2);
+    assert_int_equal(walked(h), 2);
+    assert_null(headers_get(h, "X-One"));
+    assert_string_equal(headers_get(h, "X-Two"), "2");
+    assert_string_equal(headers_get(h, "X-One-More"), "4");
+    headers_remove(h, "", 0);
+    headers_remove(h, "X-Nobody", 8);
+    assert_int_equal(walked(h), 2);
+}
+
+static void test_fields_named_by_connection_are_taken_out(void **state)
+{
+    struct headers *h = *state;
+
+    headers_add(h, "X-One", "1");
+    headers_add(h, "X-Two", "2");
+    headers_add(h, "X-Three", "3");
+    headers_remove_nominated(h, " keep-alive ,,X-Two,\tx-three, X-On");
+    assert_int_equal(walked(h), 1);
+    assert_string_equal(headers_get(h, "X-One"), "1");
+    headers_remove_nominated(h, "");
+    headers_remove_nominated(h, "x-one");
+    assert_int_equal(h->count, 0);
+    assert_int_equal(h->text.len, 0);
+}
+
 static void test_headers_of_one_hop_are_known_in_any_case(void **state)
 {
     static const char *const hops[] = {"Connection",
@@ -357,7 +392,10 @@ int main(void)
         T(test_the_limit_is_met_exactly_and_not_passed),
         T(test_the_limit_is_for_all_headers_together),
         T(test_clear_and_release_leave_none),
-#undef T
+
+        cmocka_unit_test_setup_teardown(test_fields_are_taken_out_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fields_named_by_connection_are_taken_out, setup,
+                                        teardown),
         cmocka_unit_test(test_headers_of_one_hop_are_known_in_any_case),
         cmocka_unit_test(test_other_headers_are_end_to_end),
         cmocka_unit_test(test_hop_by_hop_reads_no_further_than_the_length),

@@ -33,7 +33,7 @@ static void is_bad(const char *text, size_t size)
 
 static void is_lost(const char *text)
 {
-    ends(hear(NASTY_SEND, text, 0), CALL_LOST, "closed");
+    ends(hear(NASTY_SEND, text, 0), CALL_LOST, "closed the connection in the middle of its answer");
 }
 
 static void answer_with_a_length(void **state)
@@ -127,6 +127,30 @@ static void headers_come_end_to_end_only(void **state)
     assert_string_equal(value, "2");
 }
 
+static void what_connection_names_is_not_passed_on(void **state)
+{
+    struct asked *a;
+
+    (void)state;
+    is_read_as("HTTP/1.1 200 OK\r\nX-One: 1\r\nConnection: X-One, close\r\nX-Two: 2\r\n"
+               "connection: x-three\r\nX-Three: 3\r\nContent-Length: 2\r\n\r\nhi",
+               200, "hi");
+    for (unsigned i = 0; i < 2; i++) {
+        a = &asked[n_asked - 1 - i];
+        assert_int_equal(a->response.headers.count, 1);
+        assert_string_equal(headers_get(&a->response.headers, "X-Two"), "2");
+    }
+}
+
+static void headers_that_may_not_be_passed_on_are_told(void **state)
+{
+    (void)state;
+    ends(hear(NASTY_SEND, "HTTP/1.1 200 OK\r\nX-One: a\tb\x01\r\n\r\n", 0), CALL_BAD,
+         "its answer is not HTTP: invalid character in header");
+    ends(hear(NASTY_SEND, "HTTP/1.1 101 Switching Protocols\r\n\r\n", 0), CALL_BAD,
+         "its answer is not HTTP: a status that nobody asked for");
+}
+
 static void what_is_not_http_is_bad(void **state)
 {
     static const char *const garbage[] = {
@@ -153,7 +177,7 @@ static void what_is_not_http_is_bad(void **state)
 static void answer_that_breaks_off_is_lost(void **state)
 {
     (void)state;
-    is_lost("HTTP");
+    ends(hear(NASTY_SEND, "HTTP", 0), CALL_LOST, "closed the connection without an answer");
     is_lost("HTTP/1.1 200 OK\r\nX-On");
     is_lost("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
     is_lost("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
@@ -221,13 +245,13 @@ static void header_flood_is_bad(void **state)
 
     (void)state;
     serve(flood);
-    ends(ask(), CALL_BAD, "larger than the limit");
+    ends(ask(), CALL_BAD, "header lines are larger than limits.headers");
     assert_true(asked[0].response.headers.text.len <= 4096);
     a = prepare(LONG_NS); /* nobody wants the headers: still not without end */
     a->call.response = NULL;
     ends(start(a), CALL_BAD, to.text);
     serve(long_name);
-    ends(ask(), CALL_BAD, "larger than the limit");
+    ends(ask(), CALL_BAD, "header lines are larger than limits.headers");
 }
 
 static void answer_that_nobody_wants_is_dropped(void **state)
@@ -267,6 +291,8 @@ int main(void)
         TEST(answers_without_a_body_end_with_their_head),
         TEST(answers_before_the_answer_are_left_out),
         TEST(headers_come_end_to_end_only),
+        TEST(what_connection_names_is_not_passed_on),
+        TEST(headers_that_may_not_be_passed_on_are_told),
         TEST(what_is_not_http_is_bad),
         TEST(answer_that_breaks_off_is_lost),
         TEST(reset_within_an_answer_with_a_length_is_a_loss),
