@@ -36,7 +36,8 @@ static void tell(struct invocation *in)
                                         "X-P2pfaas-Hops",
                                         "X-P2pfaas-Scheduler-Bypass",
                                         "X-P2pfaas-Scheduler-Forward",
-                                        "X-P2pfaas-Scheduler-Task-Tracing-Id"};
+                                        "X-P2pfaas-Scheduler-Task-Tracing-Id",
+                                        "X-Forwarded-For"};
     cJSON *json = cJSON_CreateObject();
     cJSON *headers;
 

@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "host/access.h"
@@ -146,12 +147,105 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
+/* What frames a body, as far as the daemon does not look at it. */
+struct framing {
+    const char *length;
+    size_t length_len;
+    bool two_lengths, encoded, other_encoding;
+};
+
+static enum MHD_Result look_at_framing(void *cls, enum MHD_ValueKind kind, const char *name,
+                                       size_t name_len, const char *value, size_t value_len)
+{
+    struct framing *f = cls;
+
+    (void)kind;
+    if (name_len == 14 && strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+        f->two_lengths |=
+            f->length && (f->length_len != value_len || memcmp(f->length, value, value_len) != 0);
+        f->length = value;
+        f->length_len = value_len;
+    } else if (name_len == 17 && strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        f->other_encoding |= f->encoded || strcasecmp(value, "chunked") != 0;
+        f->encoded = true;
+    }
+    return MHD_YES;
+}
+
+/* Where one server sees the end of a request and another does not, a client can hide a
+ * request in it: what is not clear is refused.  False when it was. */
+static bool is_framed(struct exchange *x)
+{
+    struct framing f = {0};
+    const char *wrong = NULL;
+
+    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, look_at_framing, &f);
+    if (f.two_lengths)
+        wrong = "two Content-Length fields that differ";
+    else if (f.length && f.encoded)
+        wrong = "both Content-Length and Transfer-Encoding";
+    else if (f.other_encoding)
+        wrong = "a Transfer-Encoding that is not chunked";
+    if (!wrong)
+        return true;
+    exchange_error(x, MHD_HTTP_BAD_REQUEST, MHD_HTTP_BAD_REQUEST,
+                   "the request has %s; allowed: one Content-Length, or Transfer-Encoding: chunked",
+                   wrong);
+    x->close = true;
+    return false;
+}
+
+/* What a Connection field names is for this connection only. */
+static enum MHD_Result drop_nominated(void *cls, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_len, const char *value, size_t value_len)
+{
+    struct exchange *x = cls;
+
+    (void)kind;
+    (void)value_len;
+    if (name_len == 10 && strcasecmp(name, MHD_HTTP_HEADER_CONNECTION) == 0)
+        headers_remove_nominated(&x->request.headers, value);
+    return MHD_YES;
+}
+
+static bool has_nominated(struct exchange *x)
+{
+    const char *value =
+        MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONNECTION);
+
+    return value && strcasecmp(value, "keep-alive") != 0 && strcasecmp(value, "close") != 0;
+}
+
 static void note_client(struct exchange *x)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
     x->request.client = info ? info->client_addr : NULL;
+}
+
+/* As proxies do: each node adds whoever it was called by, so that a function behind a
+ * forward can tell its client. */
+static void add_forwarded_for(struct exchange *x)
+{
+    static const char field[] = "X-Forwarded-For";
+    struct headers *h = &x->request.headers;
+    const char *name, *value;
+    char list[1024], address[HTTP_ADDRESS];
+    size_t at = 0, n = 0;
+
+    http_address(x->request.client, address);
+    if (headers_get(h, field)) {
+        while (headers_next(h, &at, &name, &value))
+            if (strcasecmp(name, field) == 0 && n + strlen(value) + 2 < sizeof(list) - HTTP_ADDRESS)
+                n += (size_t)snprintf(list + n, sizeof(list) - n, "%s, ", value);
+        headers_remove(h, field, sizeof(field) - 1);
+    }
+    snprintf(list + n, sizeof(list) - n, "%s", address);
+    if (headers_add(h, field, list))
+        exchange_error(
+            x, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "no room for X-Forwarded-For: more than %zu bytes of headers", h->text.limit);
 }
 
 static bool refused(const struct exchange *x)
@@ -170,7 +264,7 @@ static void refuse_body(struct exchange *x)
 static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connection,
                              const char *method)
 {
-    const char *length, *expect;
+    const char *length, *expect, *encoding;
     size_t path_len = strcspn(x->uri.data, "?");
 
     x->connection = connection;
@@ -208,12 +302,22 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
         if (x->route->kind != ROUTE_ANSWER) {
             note_client(x);
             MHD_get_connection_values_n(connection, MHD_HEADER_KIND, copy_header, x);
+            if (has_nominated(x))
+                MHD_get_connection_values_n(connection, MHD_HEADER_KIND, drop_nominated, x);
+            if (!refused(x))
+                add_forwarded_for(x);
         }
         if (!refused(x))
             access_check(x);
     }
     length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    encoding =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    if ((length || encoding) && !is_framed(x)) {
+        metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
+        return send_answer(x); /* before a body that has no clear end */
+    }
     if (!refused(x) && length && strtoull(length, NULL, 10) > x->request.body.limit)
         refuse_body(x);
     if (refused(x)) {

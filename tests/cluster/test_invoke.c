@@ -59,8 +59,9 @@ static void test_path_and_query_reach_the_function(void **state)
 
 static void check_headers(unsigned node)
 {
-    static const char *const headers[] = {"X-Test: one", "Content-Type: text/x-demo",
-                                          "Connection: X-Other", "X-P2pfaas-Hops: 7", NULL};
+    static const char *const headers[] = {"X-Test: one",         "Content-Type: text/x-demo",
+                                          "Connection: X-Other", "X-Other: of this connection",
+                                          "X-P2pfaas-Hops: 7",   NULL};
     struct reply r = send_method("POST", node, "/function/echo/info", "body", 4, headers);
 
     assert_int_equal(r.status, 200);
@@ -68,6 +69,7 @@ static void check_headers(unsigned node)
     assert_non_null(strstr(r.body, "\"Content-Type\":\"text/x-demo\""));
     assert_non_null(strstr(r.body, "\"length\":4"));
     assert_null(strstr(r.body, "X-P2pfaas-Hops"));
+    assert_null(strstr(r.body, "X-Other"));
     reply_free(&r);
 }
 
@@ -149,6 +151,19 @@ static void test_ordinary_programs_are_functions(void **state)
     each_way(check_programs);
 }
 
+static void test_the_function_is_told_on_whose_behalf_it_runs(void **state)
+{
+    static const char *const headers[] = {"X-Forwarded-For: 192.0.2.1",
+                                          "X-Forwarded-For: 192.0.2.2", NULL};
+
+    (void)state;
+    expect(get(HERE, "/function/echo/info"), 200, "\"X-Forwarded-For\":\"127.0.0.1\"");
+    expect(get(FORWARDING, "/function/echo/info"), 200,
+           "\"X-Forwarded-For\":\"127.0.0.1, 127.0.0.1\"");
+    expect(send_method("GET", HERE, "/function/echo/info", NULL, 0, headers), 200,
+           "\"X-Forwarded-For\":\"192.0.2.1, 192.0.2.2, 127.0.0.1\"");
+}
+
 static void test_the_answer_says_how_the_job_went_here(void **state)
 {
     struct reply r = post_text(HERE, "/function/echo", "x");
@@ -208,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_status_type_and_headers_of_the_answer_come_back),
         cmocka_unit_test(test_sixteen_megabytes_of_anything_pass_both_ways),
         cmocka_unit_test(test_ordinary_programs_are_functions),
+        cmocka_unit_test(test_the_function_is_told_on_whose_behalf_it_runs),
         cmocka_unit_test(test_the_answer_says_how_the_job_went_here),
         cmocka_unit_test(test_the_answer_says_how_the_job_went_at_a_peer),
         cmocka_unit_test(test_a_function_cannot_set_our_headers),
