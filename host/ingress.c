@@ -268,6 +268,7 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     size_t path_len = strcspn(x->uri.data, "?");
 
     x->connection = connection;
+    clients_busy(connection);
     enter_state(x, EXCHANGE_BODY);
     x->close = x->shard->node->stopping;
     x->route = route_find(x->listener->routes, x->uri.data, path_len);
@@ -486,11 +487,11 @@ void ingress_completed(void *cls, struct MHD_Connection *connection, void **cont
     struct exchange *x = *context;
 
     (void)cls;
-    (void)connection;
     (void)how;
     *context = NULL;
     if (!x)
         return;
+    clients_idle(connection);
     if (x->state == EXCHANGE_WORKING)
         on_broken(x);
     else

@@ -117,6 +117,9 @@ static void on_overdue(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     jobs_sweep(s);
+    for (int i = 0; i < SHARD_LISTENERS; i++)
+        if (s->listener[i].daemon)
+            clients_end_older(&s->listener[i].clients, clock_ns() - s->listener[i].idle_ns);
     s->run_again = true;
 }
 
@@ -158,13 +161,14 @@ int listener_start(struct listener *l, struct shard *s, const struct route_table
 
     l->shard = s;
     l->routes = routes;
+    l->idle_ns = (uint64_t)c->limits.idle_timeout;
     l->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, ingress_request, l,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, ingress_uri, l,
-        MHD_OPTION_NOTIFY_COMPLETED, ingress_completed, l, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)c->limits.headers + LISTENER_POOL_EXTRA, MHD_OPTION_CONNECTION_LIMIT,
-        connections ? connections : 1, MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_OPTION_NOTIFY_COMPLETED, ingress_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
+        clients_notify, &l->clients, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)c->limits.headers + LISTENER_POOL_EXTRA,
+        MHD_OPTION_CONNECTION_LIMIT, connections ? connections : 1, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(c->limits.idle_timeout / 1000000000), MHD_OPTION_END);
     if (!l->daemon) {
         snprintf(err, P2P_ERRLEN, "cannot start an HTTP daemon: too many open files?");

@@ -10,6 +10,7 @@
 #include <ev.h>
 #include <microhttpd.h>
 
+#include "host/clients.h"
 #include "host/upstream.h"
 
 struct shard;
@@ -23,6 +24,8 @@ struct listener {
     const struct route_table *routes;
     struct MHD_Daemon *daemon; /* NULL: not started */
     ev_io readable;
+    struct clients clients;
+    uint64_t idle_ns; /* that a client has to send the head of a request */
 };
 
 /* A listening socket; with `shared`, others may bind the same port.  Fills in the

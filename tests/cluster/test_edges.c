@@ -122,11 +122,54 @@ static void test_bodies_with_a_clear_end_are_taken(void **state)
     }
 }
 
+/* A byte each 100 ms, long after a silent client would have been closed. */
+static double seconds_until_closed(int fd, const char *text)
+{
+    double before = seconds_now();
+
+    for (size_t i = 0; seconds_now() - before < 20; i++) {
+        if (is_readable(fd, 100)) {
+            char byte;
+
+            if (recv(fd, &byte, 1, 0) <= 0)
+                break;
+            continue;
+        }
+        send(fd, text[i] ? text + i : "x", 1, MSG_NOSIGNAL);
+        i -= !text[i];
+    }
+    close(fd);
+    return seconds_now() - before;
+}
+
+static void test_a_head_that_never_ends_is_not_waited_for(void **state)
+{
+    char byte[1000];
+    int fd;
+
+    (void)state;
+    assert_true(seconds_until_closed(call(), "GET /healthz HTTP/1.1\r\nX-A: ") < 10);
+    /* Also after a request that was right. */
+    fd = call();
+    assert_int_equal(send(fd, HIDDEN, strlen(HIDDEN), MSG_NOSIGNAL), strlen(HIDDEN));
+    assert_true(is_readable(fd, 20000));
+    assert_true(recv(fd, byte, sizeof(byte), 0) > 0);
+    assert_true(seconds_until_closed(fd, "GET /he") < 10);
+}
+
+static void test_a_long_run_is_no_reason_to_close(void **state)
+{
+    (void)state;
+    expect(get(0, "/function/longer"), 200, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies_without_a_clear_end_are_refused),
         cmocka_unit_test(test_bodies_with_a_clear_end_are_taken),
+        cmocka_unit_test(test_a_head_that_never_ends_is_not_waited_for),
+        cmocka_unit_test(test_a_long_run_is_no_reason_to_close),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
