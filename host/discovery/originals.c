@@ -26,6 +26,7 @@ struct original {
 
 struct originals {
     struct node *node;
+    const struct config *config;
     struct headers ours; /* of each question */
     void (*found)(void *ctx, const char *ip);
     void *ctx;
@@ -34,7 +35,7 @@ struct originals {
 
 static const struct http_limits limits = {.headers = 4096, .body = LIST_BYTES};
 
-struct originals *originals_new(struct node *n, const char *group,
+struct originals *originals_new(struct node *n, const struct config *c, const char *group,
                                 void (*found)(void *ctx, const char *ip), void *ctx)
 {
     struct originals *o = calloc(1, sizeof(*o));
@@ -42,6 +43,7 @@ struct originals *originals_new(struct node *n, const char *group,
     if (!o)
         return NULL;
     o->node = n;
+    o->config = c;
     o->found = found;
     o->ctx = ctx;
     headers_init(&o->ours, limits.headers);
@@ -59,23 +61,29 @@ void originals_set_group(struct originals *o, const char *group)
     headers_add(&o->ours, "Accept-Encoding", "gzip");
 }
 
-/* As a peer it is known by the function port. */
-static bool peer_endpoint(const struct original *p, struct endpoint *e)
+struct endpoint originals_endpoint(const struct config *c, const char *ip)
 {
     char err[P2P_ERRLEN];
-    int64_t port = p->all->node->config->config.node.port;
+    struct endpoint e;
 
-    return endpoint_parse(e, p->row.ip, (uint16_t)port, err) == 0;
+    if (endpoint_parse(&e, ip, (uint16_t)c->node.port, err))
+        memset(&e, 0, sizeof(e)); /* is_welcome has let none in that is no address */
+    return e;
+}
+
+static struct endpoint endpoint_of(const struct original *p)
+{
+    return originals_endpoint(p->all->config, p->row.ip);
 }
 
 static void set_alive(struct original *p, bool alive)
 {
     struct node *n = p->all->node;
-    struct discovery_member m = {
-        .name = p->row.ip, .group = p->row.group, .protocol = PEER_ORIGINAL};
+    struct discovery_member m = {.name = p->row.ip,
+                                 .group = p->row.group,
+                                 .protocol = PEER_ORIGINAL,
+                                 .endpoint = endpoint_of(p)};
 
-    if (!peer_endpoint(p, &m.endpoint))
-        return;
     if (alive)
         discovery_joined(n, &m);
     else
@@ -95,11 +103,10 @@ static void destroy(struct original *p)
 
 static void take_out(struct original *p)
 {
-    struct endpoint e;
+    struct endpoint e = endpoint_of(p);
 
     HASH_DEL(p->all->by_ip, p);
-    if (peer_endpoint(p, &e))
-        discovery_left(p->all->node, &e);
+    discovery_left(p->all->node, &e);
     p->dropped = true;
     if (!p->asked)
         destroy(p);
@@ -200,7 +207,7 @@ static void read_list(struct originals *o, struct http_response *r)
 static void on_list(struct call *c, enum call_result result)
 {
     struct original *p = c->owner;
-    uint64_t poll = (uint64_t)p->all->node->config->config.discovery.poll;
+    uint64_t poll = (uint64_t)p->all->config->discovery.poll;
     unsigned failures;
 
     p->asked = false;
@@ -229,7 +236,7 @@ static void ask(struct original *p, uint64_t now_ns)
     struct endpoint to;
     char err[P2P_ERRLEN];
 
-    if (endpoint_parse(&to, p->row.ip, (uint16_t)n->config->config.discovery.port, err))
+    if (endpoint_parse(&to, p->row.ip, (uint16_t)p->all->config->discovery.port, err))
         return;
     p->asked = true;
     headers_clear(&p->host);

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "host/config.h"
+
 struct node;
 struct originals;
 
@@ -25,9 +27,9 @@ struct original_row {
     unsigned failures;
 };
 
-/* `group` is what this node calls its own.  `found` is told of each address in the
+/* `c` has to stay; `group` is what this node calls its own.  `found` is told of each address in the
  * answers; it may call back.  NULL when memory is short. */
-struct originals *originals_new(struct node *n, const char *group,
+struct originals *originals_new(struct node *n, const struct config *c, const char *group,
                                 void (*found)(void *ctx, const char *ip), void *ctx);
 void originals_free(struct originals *o);
 void originals_set_group(struct originals *o, const char *group);
@@ -40,6 +42,9 @@ void originals_add(struct originals *o, const char *ip, const char *group);
 void originals_drop(struct originals *o, const char *ip);
 void originals_forget(struct originals *o);
 bool originals_has(const struct originals *o, const char *ip);
+
+/* Where its functions are called. */
+struct endpoint originals_endpoint(const struct config *c, const char *ip);
 
 /* Asks those that are due; call it every second or so. */
 void originals_poll(struct originals *o, uint64_t now_ns);

@@ -83,8 +83,7 @@ static int open_port(struct discovery *d, char err[P2P_ERRLEN])
     struct endpoint at;
     int fd;
 
-    if (endpoint_parse(&at, n->config->config.node.listen,
-                       (uint16_t)n->config->config.discovery.port, err))
+    if (endpoint_parse(&at, d->config->node.listen, (uint16_t)d->config->discovery.port, err))
         return -1;
     d->fd = socket(at.address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (d->fd < 0 || bind(d->fd, (struct sockaddr *)&at.address, at.length)) {
@@ -169,6 +168,7 @@ static void stop(struct discovery *d)
         swim_free(d->swim);
     if (d->fd >= 0)
         close(d->fd);
+    shared_config_unref(d->owner);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }
@@ -181,7 +181,7 @@ static int make_detector(struct discovery *d, const cJSON *saved, char err[P2P_E
                                                     .heard = p2p_on_heard,
                                                     .conflict = p2p_on_conflict,
                                                     .full = p2p_on_full};
-    const struct discovery_config *c = &d->node->config->config.discovery;
+    const struct discovery_config *c = &d->config->discovery;
     struct swim_settings settings;
     struct swim_self self;
     uint64_t seed = clock_ns();
@@ -202,7 +202,7 @@ static int make_detector(struct discovery *d, const cJSON *saved, char err[P2P_E
 
 static int join_seeds(struct discovery *d, char err[P2P_ERRLEN])
 {
-    const struct discovery_config *c = &d->node->config->config.discovery;
+    const struct discovery_config *c = &d->config->discovery;
 
     for (unsigned i = 0; i < c->n_seeds; i++)
         if (p2p_add_seed(d, c->seed[i].endpoint.text, err))
@@ -212,8 +212,8 @@ static int join_seeds(struct discovery *d, char err[P2P_ERRLEN])
 
 static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
 {
-    const struct config *c = &n->config->config;
     struct discovery *d = calloc(1, sizeof(*d));
+    const struct config *c;
     struct swim_self self;
     struct endpoint own;
     cJSON *saved = NULL;
@@ -223,6 +223,8 @@ static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
         return NULL;
     }
     d->node = n;
+    d->owner = shared_config_ref(n->config);
+    d->config = c = &d->owner->config;
     d->fd = -1;
     pthread_mutex_init(&d->lock, NULL);
     snprintf(d->group, sizeof(d->group), "%s", c->discovery.group);
@@ -235,7 +237,7 @@ static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
     ev_timer_init(&d->second, on_second, 1, 1);
     d->due.data = d->second.data = d;
     saved = p2p_read_saved(d);
-    d->originals = originals_new(n, d->group, p2p_on_found, d);
+    d->originals = originals_new(n, c, d->group, p2p_on_found, d);
     n->discovery = d; /* who calls as the port opens is answered before this returns */
     if (!d->originals || make_detector(d, saved, err) || join_seeds(d, err) || open_port(d, err)) {
         if (!d->originals)

@@ -26,6 +26,8 @@ enum { P2P_TOLD = 64 };
 
 struct discovery {
     struct node *node;
+    struct shared_config *owner; /* a reference: a reload does not change what is below */
+    const struct config *config;
     pthread_mutex_t lock;
     struct swim *swim;
     struct originals *originals;

@@ -162,7 +162,7 @@ int p2p_add_seed(struct discovery *d, const char *seed, char err[P2P_ERRLEN])
     struct swim_address address;
     struct endpoint e;
 
-    if (endpoint_parse(&e, seed, (uint16_t)d->node->config->config.discovery.port, err))
+    if (endpoint_parse(&e, seed, (uint16_t)d->config->discovery.port, err))
         return -1;
     p2p_address(&address, &e);
     return swim_join(d->swim, &address, err);

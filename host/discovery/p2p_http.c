@@ -45,7 +45,7 @@ static void note_caller(struct discovery *d, struct exchange *x)
 struct list {
     struct original_row *rows;
     unsigned n;
-    const struct node *node;
+    const struct config *config;
     uint64_t now_ns;
     time_t now;
 };
@@ -60,7 +60,7 @@ static bool add_member(void *ctx, const struct swim_member *m)
     if (l->n >= CONFIG_MAX_PEERS)
         return false;
     if ((m->state != SWIM_ALIVE && m->state != SWIM_SUSPECT) ||
-        m->http_port != l->node->config->config.node.port)
+        m->http_port != l->config->node.port)
         return true;
     p2p_endpoint(&m->address, m->http_port, &e);
     if (e.text[0] == '[')
@@ -101,7 +101,7 @@ static void answer_list(struct exchange *x)
 {
     struct discovery *d = discovery_of(x);
     struct list l = {.rows = calloc(2 * CONFIG_MAX_PEERS, sizeof(*l.rows)),
-                     .node = d->node,
+                     .config = d->config,
                      .now_ns = clock_ns(),
                      .now = time(NULL)};
     cJSON *list = cJSON_CreateArray();
@@ -141,7 +141,7 @@ static void answer_reset(struct exchange *x)
 
 static void add_seeds(const struct discovery *d, cJSON *json)
 {
-    const struct discovery_config *c = &d->node->config->config.discovery;
+    const struct discovery_config *c = &d->config->discovery;
     cJSON *list = cJSON_AddArrayToObject(json, "init_servers");
 
     for (unsigned i = 0; i < c->n_seeds; i++)

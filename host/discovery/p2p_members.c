@@ -67,7 +67,7 @@ void p2p_describe_self(struct discovery *d, struct swim_self *self)
     memset(self, 0, sizeof(*self));
     p2p_address(&self->address, &e);
     self->http_port = self->address.port;
-    self->address.port = (uint16_t)n->config->config.discovery.port;
+    self->address.port = (uint16_t)d->config->discovery.port;
     self->id = n->id;
     self->group = d->group;
     self->slots = n->slots.limit;
@@ -277,12 +277,6 @@ static bool describe_member(void *ctx, const struct swim_member *m)
     cJSON_AddNumberToObject(row, "since_seconds", seconds(t->now - m->since_ns));
     cJSON_AddNumberToObject(row, "incarnation", m->incarnation);
     cJSON_AddNumberToObject(row, "rtt_seconds", seconds(m->rtt_ns));
-    if (m->load.heard_ns) {
-        cJSON_AddNumberToObject(row, "load", m->load.load);
-        cJSON_AddNumberToObject(row, "queue", m->load.queue);
-        cJSON_AddNumberToObject(row, "load_age_seconds", seconds(t->now - m->load.heard_ns));
-    }
-    cJSON_AddNumberToObject(row, "slots", m->slots);
     add_functions(row, t->d, m->functions_hash);
     cJSON_AddItemToArray(t->list, row);
     return true;
@@ -297,7 +291,7 @@ static void describe_originals(struct discovery *d, cJSON *list)
         cJSON *row = cJSON_CreateObject();
 
         cJSON_AddStringToObject(row, "id", rows[i].ip);
-        cJSON_AddStringToObject(row, "address", rows[i].ip);
+        cJSON_AddStringToObject(row, "address", originals_endpoint(d->config, rows[i].ip).text);
         cJSON_AddStringToObject(row, "group", rows[i].group);
         cJSON_AddStringToObject(row, "protocol", "original");
         cJSON_AddStringToObject(row, "state", rows[i].alive ? "alive" : "dead");

@@ -426,9 +426,11 @@ static void test_a_seed_of_the_original_is_joined(void **state)
              cluster.discovery_port);
     assert_string_equal(o.asked, wanted);
     wait_metric(0, "p2pfaas_peers{state=\"up\"}", 1, 5);
-    expect(get(0, "/cluster"), 200,
-           "\"address\":\"127.0.0.9\",\"group\":\"cluster00\",\"protocol\":\"original\","
-           "\"state\":\"alive\"");
+    snprintf(wanted, sizeof(wanted),
+             "\"address\":\"127.0.0.9:%d\",\"group\":\"cluster00\",\"protocol\":\"original\","
+             "\"state\":\"alive\"",
+             cluster.port);
+    expect(get(0, "/cluster"), 200, wanted);
     expect(ask(0, NULL, "/list", NULL, NULL), 200, "\"ip\":\"127.0.0.9\"");
     /* It is silent: dead after three times; it speaks again: used again. */
     o.mute = true;
