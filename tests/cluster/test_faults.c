@@ -56,7 +56,8 @@ static int init(void **state)
 
     (void)state;
     snprintf(notes, sizeof(notes), "/tmp/p2pfaas-faults.%d", (int)getpid());
-    snprintf(note, sizeof(note), "read -r l; echo $l >>%s; echo $l", notes);
+    /* A program whose node is killed before the body came has no job. */
+    snprintf(note, sizeof(note), "read -r l || exit 1; echo $l >>%s; echo $l", notes);
     snprintf(config, sizeof(config),
              "functions:\n"
              "  note: {command: [sh, -c, '%s'], deadline: 1m}\n"
