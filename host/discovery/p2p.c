@@ -159,8 +159,11 @@ static void stop(struct discovery *d)
     ev_io_stop(s->reactor.loop, &d->readable);
     listener_stop(&s->listener[SHARD_DISCOVERY]);
     p2p_cancel_exchanges(d);
-    if (d->swim && d->changed)
+    p2p_save_end(d);
+    if (d->swim && d->changed) {
         p2p_save(d);
+        p2p_save_end(d);
+    }
     for (unsigned i = 0; i < d->n_told; i++)
         free(d->told[i]);
     originals_free(d->originals);

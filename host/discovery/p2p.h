@@ -24,6 +24,14 @@ struct outgoing;
 
 enum { P2P_TOLD = 64 };
 
+/* The members, on their way to the file. */
+struct p2p_saving {
+    pthread_t thread;
+    bool started;
+    _Atomic bool done;
+    char *text, file[512];
+};
+
 struct discovery {
     struct node *node;
     struct shared_config *owner; /* a reference: a reload does not change what is below */
@@ -41,6 +49,7 @@ struct discovery {
     struct outgoing *idle; /* their memory, for the next */
     char saved_to[512];    /* "" = nothing is kept */
     bool changed;          /* since it was saved */
+    struct p2p_saving saving;
     /* What POST /configuration said. */
     bool group_told;
     char *told[P2P_TOLD]; /* seeds */
@@ -87,6 +96,8 @@ struct cJSON *p2p_read_saved(const struct discovery *d);
 uint32_t p2p_saved_incarnation(const struct cJSON *saved); /* 0 = unknown */
 /* Joins those that it names. */
 void p2p_restore(struct discovery *d, const struct cJSON *saved);
+/* Begins to write them, unless it is at work: then they stay changed. */
 void p2p_save(struct discovery *d);
+void p2p_save_end(struct discovery *d); /* waits for it */
 
 #endif

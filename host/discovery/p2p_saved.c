@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,24 +115,61 @@ static char *write_json(struct discovery *d)
     return text;
 }
 
-void p2p_save(struct discovery *d)
+/* ---- writing, on a thread of its own: a disk may take its time ---- */
+
+static void *write_file(void *arg)
 {
-    char *text = d->saved_to[0] ? write_json(d) : NULL;
-    char aside[sizeof(d->saved_to) + 8];
-    size_t n = text ? strlen(text) : 0;
+    struct p2p_saving *w = arg;
+    char aside[sizeof(w->file) + 8];
+    size_t n = strlen(w->text);
     bool ok;
     int fd;
 
-    d->changed = false;
-    if (!text)
-        return;
-    snprintf(aside, sizeof(aside), "%s.new", d->saved_to);
+    snprintf(aside, sizeof(aside), "%s.new", w->file);
     fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    ok = fd >= 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0;
+    ok = fd >= 0 && write(fd, w->text, n) == (ssize_t)n && fsync(fd) == 0;
     if (fd >= 0)
         ok = close(fd) == 0 && ok;
-    if (!ok || rename(aside, d->saved_to))
+    if (!ok || rename(aside, w->file))
         log_event(LOG_WARN, "the members cannot be saved; see node.data_dir",
-                  LOG_STR("file", d->saved_to), LOG_STR("why", strerror(errno)));
-    cJSON_free(text);
+                  LOG_STR("file", w->file), LOG_STR("why", strerror(errno)));
+    cJSON_free(w->text);
+    w->text = NULL;
+    w->done = true;
+    return NULL;
+}
+
+void p2p_save_end(struct discovery *d)
+{
+    if (d->saving.started)
+        pthread_join(d->saving.thread, NULL);
+    d->saving.started = false;
+}
+
+void p2p_save(struct discovery *d)
+{
+    struct p2p_saving *w = &d->saving;
+    sigset_t all, before;
+
+    if (!d->saved_to[0]) {
+        d->changed = false;
+        return;
+    }
+    if (w->started && !w->done)
+        return; /* asked again in a second */
+    p2p_save_end(d);
+    w->text = write_json(d);
+    if (!w->text)
+        return;
+    snprintf(w->file, sizeof(w->file), "%s", d->saved_to);
+    w->done = false;
+    /* Signals are the main thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    w->started = pthread_create(&w->thread, NULL, write_file, w) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (w->started)
+        d->changed = false;
+    else
+        cJSON_free(w->text);
 }
