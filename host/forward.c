@@ -14,12 +14,15 @@
 
 static void evidence(struct node *n, uint32_t id, enum peer_evidence what, const char *why)
 {
-    const struct peer *peer;
+    const struct peer *peer = peers_get(&n->peers, id);
+    bool changed = peers_evidence(&n->peers, id, what, clock_ns());
 
-    if (!peers_evidence(&n->peers, id, what, clock_ns()))
+    /* That a peer which is up has answered is no news. */
+    if (!changed && what == PEER_ANSWERED)
         return;
-    peer = peers_get(&n->peers, id);
     discovery_evidence(n, &peer->endpoint, what == PEER_ANSWERED);
+    if (!changed)
+        return;
     if (what == PEER_ANSWERED)
         log_event(LOG_INFO, "peer is up", LOG_STR("peer", peer->name));
     else
@@ -58,6 +61,7 @@ static void on_answer(struct job *j, uint32_t peer)
     struct shard *s = j->x.shard;
     struct p2p_probe said = {.rtt_ns = 0};
     char why[P2P_ERRLEN] = "its answer has no X-P2pfaas-Outcome";
+    enum wire_outcome outcome;
 
     if (!access_is_answer(s->node, &peers_get(&s->node->peers, peer)->endpoint, &j->asked,
                           &j->x.response, why)) {
@@ -67,7 +71,10 @@ static void on_answer(struct job *j, uint32_t peer)
     }
     if (wire_read_load(&j->x.response, &said))
         peers_heard(&s->node->peers, peer, &said, clock_ns());
-    switch (j->translated ? translate_reply(j, why) : wire_read_outcome(&j->x.response)) {
+    outcome = j->translated ? translate_reply(j, why) : wire_read_outcome(&j->x.response);
+    if (outcome != WIRE_FOREIGN)
+        evidence(s->node, peer, PEER_ANSWERED, NULL);
+    switch (outcome) {
     case WIRE_REFUSED:
         choose_again(j);
         return;
@@ -79,7 +86,6 @@ static void on_answer(struct job *j, uint32_t peer)
         job_finish(j, P2P_OUT_FAILED, RAN_ON_PEER);
         return;
     case WIRE_RAN:
-        evidence(s->node, peer, PEER_ANSWERED, NULL);
         job_finish(j, P2P_OUT_FORWARDED, RAN_ON_PEER);
         return;
     }
