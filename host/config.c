@@ -436,6 +436,14 @@ static bool is_wildcard(const char *address)
     return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
 }
 
+/* Does it have peers, or can it come to have some? */
+static bool has_peers(const struct config *c)
+{
+    bool served = c->security.secret[0] || c->security.trust_network;
+
+    return c->n_peers || c->discovery.n_seeds || (served && c->discovery.source != DISCOVERY_NONE);
+}
+
 /* What can only be said when all of it is read. */
 static int finish(struct config *c, char err[P2P_ERRLEN])
 {
@@ -477,6 +485,14 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
     }
     if (config_finish_security(c, err))
         return -1;
+    if (has_peers(c) && !c->node.advertise[0] && is_wildcard(c->node.listen)) {
+        config_place(c, "node", "listen", where, sizeof(where));
+        snprintf(err, P2P_ERRLEN,
+                 "%s is %s and there are peers: node.advertise must be the address that they use "
+                 "for this node",
+                 where, c->node.listen);
+        return -1;
+    }
     if (!c->node.id[0]) {
         free((char *)(uintptr_t)c->node.id);
         c->node.id = strdup(self.text);

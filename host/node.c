@@ -325,6 +325,15 @@ static bool wants_selection(struct node *n, const struct config *c)
     return strcmp(now.name, c->scheduler.plugin) == 0 && is_rebuilt(n);
 }
 
+static bool same_seeds(const struct discovery_config *a, const struct discovery_config *b)
+{
+    bool same = a->n_seeds == b->n_seeds;
+
+    for (unsigned i = 0; same && i < a->n_seeds; i++)
+        same = strcmp(a->seed[i].endpoint.text, b->seed[i].endpoint.text) == 0;
+    return same;
+}
+
 int node_reload(struct node *n, char err[P2P_ERRLEN])
 {
     struct shared_config *c = calloc(1, sizeof(*c));
@@ -344,6 +353,9 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     c->refs = 1;
     pthread_mutex_lock(&n->admin);
     config_each_key(compare, &(struct comparison){.old = &n->config->config, .new = &c->config});
+    if (!same_seeds(&n->config->config.discovery, &c->config.discovery))
+        log_event(LOG_WARN, "a changed setting needs a restart", LOG_STR("section", "discovery"),
+                  LOG_STR("key", "seeds"));
     node_scan_plugins(n);
     /* What can fail comes first, so that a bad file changes nothing. */
     table = make_functions(n, c, err);
