@@ -273,6 +273,8 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
     x->close = x->shard->node->stopping;
     x->route = route_find(x->listener->routes, x->uri.data, path_len);
     x->head = x->uri.len + POOL_A_HEADER;
+    if (x->listener->body)
+        x->request.body.limit = x->listener->body;
     x->original = translate_is_call(x, connection);
     if (x->original)
         x->request.body.limit = original_limit(x->shard->limits.body);

@@ -22,6 +22,7 @@ enum { LISTENER_POOL_EXTRA = 4096 };
 struct listener {
     struct shard *shard;
     const struct route_table *routes;
+    size_t body;               /* most bytes of a request's; 0: as limits.body */
     struct MHD_Daemon *daemon; /* NULL: not started */
     ev_io readable;
     struct clients clients;

@@ -89,7 +89,7 @@ static void add_members(cJSON *members, struct known *all, uint32_t n)
         row = cJSON_CreateObject();
         cJSON_AddStringToObject(row, "id", all[i].row.name);
         cJSON_AddStringToObject(row, "address", all[i].row.address);
-        cJSON_AddStringToObject(row, "state", "listed");
+        cJSON_AddStringToObject(row, "state", all[i].row.joined ? "unknown" : "listed");
         add_peer(row, &all[i].row, now_ns);
         cJSON_AddItemToArray(members, row);
     }

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "host/discovery/p2p.h"
 #include "host/log.h"
-#include "host/node.h"
 
+enum { IP_TEXT = sizeof(((struct original_row *)0)->ip) };
 enum { DEAD_AFTER = 3, MOST = CONFIG_MAX_PEERS, MOST_DOUBLINGS = 6, LIST_BYTES = 4 << 20 };
 static const uint64_t ANSWER_NS = 5000000000; /* as the original waits */
 
@@ -27,6 +28,8 @@ struct original {
 struct originals {
     struct node *node;
     const struct config *config;
+    pthread_mutex_t *lock;
+    char own[IP_TEXT];
     struct headers ours; /* of each question */
     void (*found)(void *ctx, const char *ip);
     void *ctx;
@@ -35,8 +38,28 @@ struct originals {
 
 static const struct http_limits limits = {.headers = 4096, .body = LIST_BYTES};
 
-struct originals *originals_new(struct node *n, const struct config *c, const char *group,
-                                void (*found)(void *ctx, const char *ip), void *ctx)
+/* One way to write it for each address of a node; false for what is none. */
+static bool canonical(const char *text, char out[IP_TEXT])
+{
+    static const unsigned char everybody[4] = {255, 255, 255, 255};
+    struct swim_address a;
+    struct endpoint e;
+    char err[P2P_ERRLEN];
+    bool v4;
+
+    if (!endpoint_is_bare(text) || endpoint_parse(&e, text, 1, err))
+        return false;
+    p2p_address(&a, &e);
+    v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)a.ip);
+    if (!swim_address_valid(&a) || (v4 && memcmp(a.ip + 12, everybody, sizeof(everybody)) == 0))
+        return false;
+    inet_ntop(v4 ? AF_INET : AF_INET6, a.ip + (v4 ? 12 : 0), out, IP_TEXT);
+    return true;
+}
+
+struct originals *originals_new(struct node *n, const struct config *c, pthread_mutex_t *lock,
+                                const char *group, void (*found)(void *ctx, const char *ip),
+                                void *ctx)
 {
     struct originals *o = calloc(1, sizeof(*o));
 
@@ -44,6 +67,9 @@ struct originals *originals_new(struct node *n, const struct config *c, const ch
         return NULL;
     o->node = n;
     o->config = c;
+    o->lock = lock;
+    if (!canonical(n->ip, o->own))
+        snprintf(o->own, sizeof(o->own), "%s", n->ip);
     o->found = found;
     o->ctx = ctx;
     headers_init(&o->ours, limits.headers);
@@ -139,9 +165,11 @@ void originals_free(struct originals *o)
 
 static struct original *find(const struct originals *o, const char *ip)
 {
-    struct original *p;
+    char key[IP_TEXT];
+    struct original *p = NULL;
 
-    HASH_FIND_STR(o->by_ip, ip, p);
+    if (canonical(ip, key))
+        HASH_FIND_STR(o->by_ip, key, p);
     return p;
 }
 
@@ -158,32 +186,38 @@ void originals_drop(struct originals *o, const char *ip)
         take_out(p);
 }
 
-static bool is_welcome(const struct originals *o, const char *ip)
+static bool is_welcome(const struct originals *o, const char *ip, char key[IP_TEXT])
 {
     static const char bridge[] = "172.17.";
 
-    return endpoint_is_bare(ip) && strcmp(ip, o->node->ip) != 0 &&
-           strncmp(ip, bridge, sizeof(bridge) - 1) != 0;
+    return canonical(ip, key) && strcmp(key, o->own) != 0 &&
+           strncmp(key, bridge, sizeof(bridge) - 1) != 0;
 }
 
-void originals_add(struct originals *o, const char *ip, const char *group)
+static void heard(struct original *p, const char *group)
 {
-    struct original *p = find(o, ip);
-
-    if (!p) {
-        if (!is_welcome(o, ip) || HASH_COUNT(o->by_ip) >= MOST || !(p = calloc(1, sizeof(*p))))
-            return;
-        p->all = o;
-        snprintf(p->row.ip, sizeof(p->row.ip), "%s", ip);
-        headers_init(&p->host, limits.headers);
-        http_response_init(&p->response, &limits);
-        HASH_ADD_STR(o->by_ip, row.ip, p);
-    }
     if (group)
         snprintf(p->row.group, sizeof(p->row.group), "%s", group);
     p->row.heard = time(NULL);
     p->row.failures = 0;
     set_alive(p, true);
+}
+
+void originals_add(struct originals *o, const char *ip, const char *group)
+{
+    struct original *p = find(o, ip);
+    char key[IP_TEXT];
+
+    if (!p) {
+        if (!is_welcome(o, ip, key) || HASH_COUNT(o->by_ip) >= MOST || !(p = calloc(1, sizeof(*p))))
+            return;
+        p->all = o;
+        memcpy(p->row.ip, key, sizeof(key));
+        headers_init(&p->host, limits.headers);
+        http_response_init(&p->response, &limits);
+        HASH_ADD_STR(o->by_ip, row.ip, p);
+    }
+    heard(p, group);
 }
 
 /* ---- asking ---- */
@@ -193,41 +227,70 @@ static void read_list(struct originals *o, struct http_response *r)
     const char *text = buf_text(&r->body);
     cJSON *list = text ? cJSON_Parse(text) : NULL;
     const cJSON *item;
+    char key[IP_TEXT];
+    unsigned n = 0;
 
     cJSON_ArrayForEach(item, list)
     {
         const cJSON *ip = cJSON_GetObjectItemCaseSensitive(item, "ip");
 
-        if (cJSON_IsString(ip) && is_welcome(o, ip->valuestring))
-            o->found(o->ctx, ip->valuestring);
+        if (++n > MOST)
+            break;
+        if (cJSON_IsString(ip) && is_welcome(o, ip->valuestring, key))
+            o->found(o->ctx, key);
     }
     cJSON_Delete(list);
+}
+
+/* A node that answers is of the original, unless it is one of ours, or this one under
+ * another address. */
+static void take_answer(struct original *p)
+{
+    struct originals *o = p->all;
+    const struct headers *h = &p->response.headers;
+    const char *ip = headers_get(h, "P2pfaas-Machine-Ip");
+    char key[IP_TEXT];
+
+    memcpy(key, p->row.ip, sizeof(key));
+    if (ip && strcmp(ip, o->node->ip) == 0) {
+        take_out(p);
+    } else if (headers_get(h, ORIGINALS_NOT_ONE)) {
+        take_out(p);
+        o->found(o->ctx, key);
+    } else {
+        heard(p, headers_get(h, "P2pfaas-Machine-Group-Name"));
+        read_list(o, &p->response);
+    }
 }
 
 static void on_list(struct call *c, enum call_result result)
 {
     struct original *p = c->owner;
-    uint64_t poll = (uint64_t)p->all->config->discovery.poll;
+    pthread_mutex_t *lock;
     unsigned failures;
+    uint64_t poll;
 
-    p->asked = false;
-    if (p->dropped) {
+    if (p->dropped) { /* p->all may be gone */
         destroy(p);
         return;
     }
+    lock = p->all->lock;
+    poll = (uint64_t)p->all->config->discovery.poll;
+    pthread_mutex_lock(lock);
     if (result == CALL_ANSWERED && c->status == 200) {
-        const char *group = headers_get(&p->response.headers, "P2pfaas-Machine-Group-Name");
-
         p->row.ping_ns = c->answered_ns - c->started_ns;
-        originals_add(p->all, p->row.ip, group);
-        read_list(p->all, &p->response);
+        take_answer(p);
     } else {
         p->row.failures++;
         if (p->row.failures >= DEAD_AFTER && p->row.alive)
             set_alive(p, false);
     }
+    p->asked = false;
     failures = p->row.failures < MOST_DOUBLINGS ? p->row.failures : MOST_DOUBLINGS;
     p->due_ns = clock_ns() + (poll << (failures > DEAD_AFTER ? failures - DEAD_AFTER : 0));
+    if (p->dropped)
+        destroy(p);
+    pthread_mutex_unlock(lock);
 }
 
 static void ask(struct original *p, uint64_t now_ns)

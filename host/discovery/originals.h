@@ -10,6 +10,7 @@
 #ifndef HOST_ORIGINALS_H
 #define HOST_ORIGINALS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -19,6 +20,10 @@
 struct node;
 struct originals;
 
+/* A header in the answer to GET /list by which a node of ours is told from one of the
+ * original. */
+#define ORIGINALS_NOT_ONE "X-P2pfaas-Version"
+
 struct original_row {
     char ip[48], group[64];
     bool alive;
@@ -27,16 +32,19 @@ struct original_row {
     unsigned failures;
 };
 
-/* `c` has to stay; `group` is what this node calls its own.  `found` is told of each address in the
- * answers; it may call back.  NULL when memory is short. */
-struct originals *originals_new(struct node *n, const struct config *c, const char *group,
-                                void (*found)(void *ctx, const char *ip), void *ctx);
+/* `c` and `lock` have to stay; the lock is held in every call here, and taken for what comes
+ * from the network.  `group` is what this node calls its own.  `found` is told of each address in
+ * the answers; it may call back.  NULL when memory is short. */
+struct originals *originals_new(struct node *n, const struct config *c, pthread_mutex_t *lock,
+                                const char *group, void (*found)(void *ctx, const char *ip),
+                                void *ctx);
 void originals_free(struct originals *o);
 void originals_set_group(struct originals *o, const char *group);
 
 /* A node of the original lives there: it asked this node (`group` is what it said), or
  * answered like one (NULL).  It is a peer from now on.  Nothing happens for what is no
- * numeric address, this node's own, or of a container bridge, 172.17.*. */
+ * address of a node: no numeric one, a wildcard, many, this node's own, or of a
+ * container bridge, 172.17.*.  */
 void originals_add(struct originals *o, const char *ip, const char *group);
 /* It is one of ours, or to be forgotten. */
 void originals_drop(struct originals *o, const char *ip);

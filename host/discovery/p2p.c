@@ -91,6 +91,7 @@ static int open_port(struct discovery *d, char err[P2P_ERRLEN])
                  keys);
         return -1;
     }
+    s->listener[SHARD_DISCOVERY].body = P2P_STATE_BYTES;
     fd = listener_open(&at, false, keys, err);
     if (fd < 0 ||
         listener_start(&s->listener[SHARD_DISCOVERY], s, &p2p_routes, fd, CONNECTIONS, err))
@@ -160,7 +161,7 @@ static void stop(struct discovery *d)
     listener_stop(&s->listener[SHARD_DISCOVERY]);
     p2p_cancel_exchanges(d);
     p2p_save_end(d);
-    if (d->swim && d->changed) {
+    if (d->swim && (d->changed || d->saving.failed)) {
         p2p_save(d);
         p2p_save_end(d);
     }
@@ -183,7 +184,8 @@ static int make_detector(struct discovery *d, const cJSON *saved, char err[P2P_E
                                                     .changed = p2p_on_changed,
                                                     .heard = p2p_on_heard,
                                                     .conflict = p2p_on_conflict,
-                                                    .full = p2p_on_full};
+                                                    .full = p2p_on_full,
+                                                    .gone = p2p_on_gone};
     const struct discovery_config *c = &d->config->discovery;
     struct swim_settings settings;
     struct swim_self self;
@@ -240,7 +242,7 @@ static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
     ev_timer_init(&d->second, on_second, 1, 1);
     d->due.data = d->second.data = d;
     saved = p2p_read_saved(d);
-    d->originals = originals_new(n, c, d->group, p2p_on_found, d);
+    d->originals = originals_new(n, c, &d->lock, d->group, p2p_on_found, d);
     n->discovery = d; /* who calls as the port opens is answered before this returns */
     if (!d->originals || make_detector(d, saved, err) || join_seeds(d, err) || open_port(d, err)) {
         if (!d->originals)

@@ -22,13 +22,13 @@
 
 struct outgoing;
 
-enum { P2P_TOLD = 64 };
+enum { P2P_TOLD = 64, P2P_STATE_BYTES = 4 << 20 /* of an exchange, the most */ };
 
 /* The members, on their way to the file. */
 struct p2p_saving {
     pthread_t thread;
     bool started;
-    _Atomic bool done;
+    _Atomic bool done, failed;
     char *text, file[512];
 };
 
@@ -69,9 +69,10 @@ void p2p_on_changed(void *ctx, const struct swim_member *m, enum swim_state old)
 void p2p_on_heard(void *ctx, const struct swim_member *m);
 void p2p_on_conflict(void *ctx, const struct swim_member *a, const struct swim_member *b);
 void p2p_on_full(void *ctx, const struct swim_address *refused);
+void p2p_on_gone(void *ctx, const struct swim_member *m);
 /* The member that takes calls there, or NULL. */
 const struct swim_member *p2p_member_at(struct discovery *d, const struct endpoint *e);
-bool p2p_is_member(struct discovery *d, const char *ip);
+bool p2p_lives_at(struct discovery *d, const char *ip); /* a member, alive or suspect */
 void p2p_describe(struct discovery *d, struct cJSON *out);
 void p2p_measure(struct discovery *d, discovery_metric one, void *ctx);
 

@@ -8,7 +8,7 @@
 #include "host/log.h"
 #include "host/proof.h"
 
-enum { STATE_BYTES = 4 << 20, KEPT_BYTES = 4096 };
+enum { KEPT_BYTES = 4096 };
 static const uint64_t ANSWER_NS = 5000000000;
 
 struct outgoing {
@@ -22,7 +22,7 @@ struct outgoing {
     struct http_response response;
 };
 
-static const struct http_limits limits = {.headers = 4096, .body = STATE_BYTES};
+static const struct http_limits limits = {.headers = 4096, .body = P2P_STATE_BYTES};
 
 static struct outgoing *outgoing_new(struct discovery *d)
 {
@@ -35,7 +35,7 @@ static struct outgoing *outgoing_new(struct discovery *d)
         if (!o)
             return NULL;
         headers_init(&o->headers, PROOF_BYTES);
-        buf_init(&o->body, STATE_BYTES);
+        buf_init(&o->body, P2P_STATE_BYTES);
         http_response_init(&o->response, &limits);
     }
     o->d = d;
@@ -84,6 +84,11 @@ static void take_original(struct outgoing *o)
     struct discovery *d = o->d;
     char where[SWIM_ADDRESS_TEXT], *text = where;
 
+    if (o->to.port != d->config->discovery.port) {
+        log_event(LOG_WARN, "it answers, but not as discovery does: is that its discovery.port?",
+                  LOG_STR("address", swim_address_text(&o->to, where)));
+        return;
+    }
     if (d->node->access.auth) {
         log_event(LOG_WARN,
                   "a node of the original P2PFaaS cannot be in a cluster with security.secret",
@@ -94,7 +99,8 @@ static void take_original(struct outgoing *o)
     if (text[0] == '[')
         text++;
     text[strcspn(text, where[0] == '[' ? "]" : ":")] = '\0';
-    originals_add(d->originals, text, NULL);
+    if (!p2p_lives_at(d, text))
+        originals_add(d->originals, text, NULL);
 }
 
 static void take_answer(struct outgoing *o, enum call_result result)
@@ -114,6 +120,10 @@ static void take_answer(struct outgoing *o, enum call_result result)
     }
     if (result == CALL_ANSWERED && (r->status == 404 || r->status == 405))
         take_original(o);
+    else
+        log_event(LOG_INFO, "no exchange with a node",
+                  LOG_STR("address", swim_address_text(&o->to, where)),
+                  LOG_INT("status", o->call.status), LOG_STR("why", err[0] ? err : o->call.err));
     swim_exchange_failed(d->swim, &o->to, clock_ns());
 }
 
@@ -174,10 +184,11 @@ void p2p_on_found(void *ctx, const char *ip)
     struct discovery *d = ctx;
     char err[P2P_ERRLEN];
 
-    if (originals_has(d->originals, ip) || p2p_is_member(d, ip))
+    if (originals_has(d->originals, ip) || p2p_lives_at(d, ip))
         return;
     if (p2p_add_seed(d, ip, err))
         log_event(LOG_DEBUG, "an address that a node told cannot be joined", LOG_STR("why", err));
+    p2p_schedule(d);
 }
 
 /* ---- what POST /configuration says ---- */

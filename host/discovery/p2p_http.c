@@ -10,6 +10,7 @@
 #include "host/discovery/p2p.h"
 #include "host/log.h"
 #include "host/route.h"
+#include "host/version.h"
 
 static struct discovery *discovery_of(struct exchange *x)
 {
@@ -34,7 +35,7 @@ static void note_caller(struct discovery *d, struct exchange *x)
 {
     const char *agent = sent(x, "User-Agent"), *ip = sent(x, "P2pfaas-Machine-Ip");
 
-    if (agent && ip && strcmp(agent, "Machine") == 0 && !p2p_is_member(d, ip)) {
+    if (agent && ip && strcmp(agent, "Machine") == 0 && !p2p_lives_at(d, ip)) {
         const char *group = sent(x, "P2pfaas-Machine-Group-Name");
 
         originals_add(d->originals, ip, group ? group : "");
@@ -112,6 +113,7 @@ static void answer_list(struct exchange *x)
         swim_each(d->swim, add_member, &l);
         l.n += originals_list(d->originals, l.rows + l.n, CONFIG_MAX_PEERS);
     }
+    exchange_header(x, ORIGINALS_NOT_ONE, "%s", P2PFAAS_VERSION);
     exchange_header(x, "P2pfaas-Machine-Ip", "%s", d->node->ip);
     exchange_header(x, "P2pfaas-Machine-Name", "%s", d->node->ip);
     exchange_header(x, "P2pfaas-Machine-Group-Name", "%s", d->group);

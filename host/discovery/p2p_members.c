@@ -150,7 +150,7 @@ void p2p_on_changed(void *ctx, const struct swim_member *m, enum swim_state old)
     d->changed = true;
     if (m == swim_self(d->swim))
         return;
-    if (old == SWIM_UNKNOWN) {
+    if (m->state == SWIM_ALIVE && old != SWIM_ALIVE && old != SWIM_SUSPECT) {
         ip_of(&m->address, ip, sizeof(ip));
         originals_drop(d->originals, ip);
     }
@@ -188,6 +188,16 @@ void p2p_on_conflict(void *ctx, const struct swim_member *a, const struct swim_m
               LOG_STR("other", swim_address_text(&b->address, other)));
 }
 
+/* It takes calls elsewhere from now on, or is forgotten. */
+void p2p_on_gone(void *ctx, const struct swim_member *m)
+{
+    struct discovery *d = ctx;
+    struct endpoint e;
+
+    p2p_endpoint(&m->address, m->http_port, &e);
+    discovery_left(d->node, &e);
+}
+
 void p2p_on_full(void *ctx, const struct swim_address *refused)
 {
     char where[SWIM_ADDRESS_TEXT];
@@ -223,7 +233,7 @@ const struct swim_member *p2p_member_at(struct discovery *d, const struct endpoi
     return s.found;
 }
 
-bool p2p_is_member(struct discovery *d, const char *ip)
+bool p2p_lives_at(struct discovery *d, const char *ip)
 {
     struct search s = {.found = NULL};
     struct endpoint e;
@@ -234,7 +244,7 @@ bool p2p_is_member(struct discovery *d, const char *ip)
     p2p_address(&s.at, &e);
     s.at.port = 0;
     swim_each(d->swim, is_at, &s);
-    return s.found && s.found->state != SWIM_LEFT;
+    return s.found && (s.found->state == SWIM_ALIVE || s.found->state == SWIM_SUSPECT);
 }
 
 /* ---- for people ---- */
@@ -346,6 +356,9 @@ void p2p_describe(struct discovery *d, cJSON *out)
 
     pthread_mutex_lock(&d->lock);
     t.now = clock_ns();
+    /* POST /configuration may have changed it. */
+    cJSON_ReplaceItemInObject(cJSON_GetObjectItem(out, "self"), "group",
+                              cJSON_CreateString(d->group));
     cJSON_AddNumberToObject(out, "incarnation", swim_self(d->swim)->incarnation);
     each_count(d->swim, add_count, cJSON_AddObjectToObject(out, "detector"));
     t.list = cJSON_AddArrayToObject(out, "members");

@@ -130,11 +130,11 @@ static void *write_file(void *arg)
     ok = fd >= 0 && write(fd, w->text, n) == (ssize_t)n && fsync(fd) == 0;
     if (fd >= 0)
         ok = close(fd) == 0 && ok;
-    if (!ok || rename(aside, w->file))
+    w->failed = !ok || rename(aside, w->file);
+    if (w->failed)
         log_event(LOG_WARN, "the members cannot be saved; see node.data_dir",
                   LOG_STR("file", w->file), LOG_STR("why", strerror(errno)));
     cJSON_free(w->text);
-    w->text = NULL;
     w->done = true;
     return NULL;
 }

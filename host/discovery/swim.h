@@ -9,7 +9,8 @@
  *   - All that is said of a member is one record.  Of two, the one of the higher
  *     incarnation wins, then the worse state: ALIVE < SUSPECT < DEAD < LEFT.  Only the
  *     member itself raises its incarnation, so whoever is wrongly accused refutes.
- *   - A member is never forgotten but for one that LEFT, and only to make room.
+ *   - A member is forgotten only to make room: one that LEFT, else one that is DEAD for
+ *     a living one; the oldest.
  *
  * Life: swim_new → swim_join, swim_set_functions → swim_tick, swim_receive, … →
  * swim_leave, swim_tick until swim_gone → swim_free.
@@ -138,6 +139,9 @@ struct swim_callbacks {
     void (*conflict)(void *ctx, const struct swim_member *a, const struct swim_member *b);
     /* A member was refused because there are settings.members_most; once until one fits. */
     void (*full)(void *ctx, const struct swim_address *refused);
+    /* Nobody takes calls any more at this http_port of that address: the member said
+     * another, or is forgotten to make room. */
+    void (*gone)(void *ctx, const struct swim_member *m);
 };
 
 struct swim_stats {

@@ -83,23 +83,40 @@ static void forget(struct swim *s, struct swim_entry *e)
     free(e);
 }
 
-static bool forget_oldest_left(struct swim *s)
+static void call_gone(struct swim *s, struct swim_entry *e)
+{
+    if (!s->calls.gone)
+        return;
+    s->inside = true;
+    s->calls.gone(s->ctx, &e->m);
+    s->inside = false;
+}
+
+static bool forget_oldest(struct swim *s, enum swim_state state)
 {
     struct swim_entry *oldest = NULL;
 
-    if (s->stats.left == 0)
-        return false;
     for (uint32_t i = 0; i < s->n_all; i++) {
         struct swim_entry *e = s->all[i];
 
-        if (e->m.state == SWIM_LEFT && (!oldest || e->m.since_ns < oldest->m.since_ns))
+        if (e->m.state == state && (!oldest || e->m.since_ns < oldest->m.since_ns))
             oldest = e;
     }
     if (!oldest)
         return false;
-    s->stats.left--;
+    call_gone(s, oldest);
+    *(state == SWIM_LEFT ? &s->stats.left : &s->stats.dead) -= 1;
     forget(s, oldest);
     return true;
+}
+
+/* To make room for a member of that state. */
+static bool forget_one(struct swim *s, enum swim_state state)
+{
+    if (state == SWIM_LEFT)
+        return false;
+    return (s->stats.left > 0 && forget_oldest(s, SWIM_LEFT)) ||
+           (state == SWIM_ALIVE && s->stats.dead > 0 && forget_oldest(s, SWIM_DEAD));
 }
 
 static void refuse(struct swim *s, const struct swim_address *who)
@@ -255,8 +272,7 @@ static void meet(struct swim *s, const struct swim_record *r, enum swim_source h
 {
     struct swim_entry *e;
 
-    if (s->n_all >= s->settings.members_most &&
-        (r->m.state == SWIM_LEFT || !forget_oldest_left(s))) {
+    if (s->n_all >= s->settings.members_most && !forget_one(s, r->m.state)) {
         refuse(s, &r->m.address);
         return;
     }
@@ -303,6 +319,8 @@ static void apply_to(struct swim *s, struct swim_entry *e, const struct swim_rec
     if (newer) {
         if (r->refutes && state == SWIM_ALIVE && (old == SWIM_SUSPECT || old == SWIM_DEAD))
             note_refutation(s, e);
+        if (r->m.http_port != e->m.http_port)
+            call_gone(s, e);
         take_description(s, e, r);
     }
     enter_state(s, e, state, r->accused ? &r->accuser : NULL);

@@ -330,10 +330,123 @@ static void test_the_discovery_port_speaks_as_the_original_does(void **state)
     expect(ask(0, "POST", "/exchange", "garbage", NULL), 400, "");
 }
 
+static void test_addresses_that_are_no_nodes_are_not_taken(void **state)
+{
+    static const char *const none[] = {"0.0.0.0",   "255.255.255.255",  "224.0.0.1",  "::",
+                                       "ff02::1",   "127.0.0.1",        "172.17.0.2", "here",
+                                       "1.2.3.4:5", "::ffff:127.0.0.1", "127.0.0.1.5"};
+
+    (void)state;
+    start_node(0, NULL);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        char ip[64];
+        const char *const headers[] = {"User-Agent: Machine", ip, NULL};
+
+        snprintf(ip, sizeof(ip), "p2pfaas-machine-ip: %s", none[i]);
+        expect(ask(0, NULL, "/list", NULL, headers), 200, "[]");
+    }
+    for (int i = 0; i < 2; i++) {
+        const char *const headers[] = {
+            "User-Agent: Machine",
+            i ? "p2pfaas-machine-ip: 0:0:0:0:0:0:0:7" : "p2pfaas-machine-ip: ::7", NULL};
+        struct reply r = ask(0, NULL, "/list", NULL, headers);
+
+        assert_non_null(strstr(r.body, "[{\"_id\":1,\"ip\":\"::7\""));
+        assert_null(strstr(r.body, "\"_id\":2"));
+        reply_free(&r);
+    }
+}
+
+static void tell_machine(unsigned node, const char *ip)
+{
+    char line[64];
+    const char *const headers[] = {"User-Agent: Machine", line, NULL};
+    struct reply r;
+
+    snprintf(line, sizeof(line), "p2pfaas-machine-ip: %s", ip);
+    r = ask(node, NULL, "/list", NULL, headers);
+    assert_int_equal(r.status, 200);
+    reply_free(&r);
+}
+
+static bool has_no_original(void *arg)
+{
+    struct reply r = get(*(unsigned *)arg, "/cluster");
+    bool none = !strstr(r.body, "\"original\"");
+
+    reply_free(&r);
+    return none;
+}
+
+static void test_who_changes_its_kind_is_known_as_what_it_is(void **state)
+{
+    unsigned first = 0;
+
+    (void)state;
+    start_some(2);
+    /* An original where one of ours left, then where one died; ours comes back. */
+    for (int i = 0; i < 2; i++) {
+        cluster_stop(&cluster, 1, i ? SIGKILL : SIGTERM, 20);
+        wait_members(0, i ? "dead" : "left", 1);
+        tell_machine(0, "127.0.0.2");
+        expect(get(0, "/cluster"), 200, "\"protocol\":\"original\"");
+        start_node(1, NULL);
+        wait_members(0, "alive", 1);
+        assert_true(wait_until(has_no_original, &first, 20));
+    }
+    /* One of ours that is asked for its list says that it is one. */
+    tell_machine(0, "127.0.0.3");
+    start_node(2, NULL);
+    wait_members(0, "alive", 2);
+    assert_true(wait_until(has_no_original, &first, 20));
+}
+
+static void test_a_seed_with_the_wrong_port_harms_nobody(void **state)
+{
+    char wrong[96];
+    const char *const more[] = {wrong, NULL};
+
+    (void)state;
+    snprintf(wrong, sizeof(wrong), "discovery.seeds=127.0.0.1,127.0.0.2:%d", cluster.port);
+    start_node(1, NULL);
+    start_node(0, more);
+    wait_log(0, "is that its discovery.port?");
+    assert_true(has_no_original(&(unsigned){0}));
+}
+
+static void test_a_member_that_moves_leaves_no_ghost(void **state)
+{
+    char port[48];
+    const char *const more[] = {port, NULL};
+    struct reply r;
+
+    (void)state;
+    start_some(2);
+    cluster_stop(&cluster, 1, SIGKILL, 5);
+    snprintf(port, sizeof(port), "node.port=%d", cluster.port + 1);
+    {
+        char err[CLUSTER_ERRLEN], usual[sizeof(cluster.node[1].address)];
+
+        memcpy(usual, cluster.node[1].address, sizeof(usual));
+        snprintf(cluster.node[1].address, sizeof(usual), "127.0.0.2:%d", cluster.port + 1);
+        if (cluster_start(&cluster, 1, more, err))
+            fail_msg("%s", err);
+        wait_members(0, "alive", 1);
+        wait_metric(0, "p2pfaas_peers{state=\"up\"}", 1, 10);
+        r = get(0, "/configuration");
+        snprintf(port, sizeof(port), "127.0.0.2:%d\"", cluster.port);
+        assert_null(strstr(r.body, port));
+        reply_free(&r);
+        assert_true(stop_node(1));
+        memcpy(cluster.node[1].address, usual, sizeof(usual));
+    }
+}
+
 /* A discovery of the original at 127.0.0.9: it knows GET /list and tells of 127.0.0.8. */
 struct original {
     int fd;
-    _Atomic bool over, mute;
+    _Atomic bool over, mute, holds;
+    _Atomic unsigned held;
     _Atomic unsigned lists, others;
     char asked[1024];
     pthread_t thread;
@@ -375,6 +488,10 @@ static void *serve(void *arg)
 
         if (client < 0)
             break;
+        if (o->holds) {
+            o->held++;
+            continue; /* it is closed with the process */
+        }
         answer(o, client);
         close(client);
     }
@@ -402,6 +519,11 @@ static void original_stop(struct original *o)
     shutdown(o->fd, SHUT_RDWR);
     pthread_join(o->thread, NULL);
     close(o->fd);
+}
+
+static bool is_held(void *arg)
+{
+    return ((struct original *)arg)->held > 0;
 }
 
 static bool was_asked(void *arg)
@@ -442,6 +564,23 @@ static void test_a_seed_of_the_original_is_joined(void **state)
     original_stop(&o);
 }
 
+/* Forgotten while its answer is awaited; then the node stops. */
+static void test_a_question_that_is_open_at_the_end_ends(void **state)
+{
+    static const char *const more[] = {"discovery.seeds=127.0.0.9", NULL};
+    struct original o;
+
+    (void)state;
+    original_start(&o);
+    start_node(0, more);
+    assert_true(wait_until(was_asked, &o, 20));
+    o.holds = true;
+    assert_true(wait_until(is_held, &o, 20));
+    expect(ask(0, NULL, "/reset", NULL, NULL), 200, "");
+    assert_true(stop_node(0));
+    original_stop(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,7 +594,12 @@ int main(void)
         T(test_a_scheduler_forwards_only_to_who_offers_the_function),
         T(test_a_secret_keeps_strangers_out),
         T(test_the_discovery_port_speaks_as_the_original_does),
+        T(test_addresses_that_are_no_nodes_are_not_taken),
+        T(test_who_changes_its_kind_is_known_as_what_it_is),
+        T(test_a_seed_with_the_wrong_port_harms_nobody),
+        T(test_a_member_that_moves_leaves_no_ghost),
         T(test_a_seed_of_the_original_is_joined),
+        T(test_a_question_that_is_open_at_the_end_ends),
 #undef T
     };
 

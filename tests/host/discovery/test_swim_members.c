@@ -280,7 +280,7 @@ static void test_the_own_id_counts_and_that_of_the_dead_does_not(void **state)
 
 /* ---- the cap */
 
-static void test_members_past_the_cap_are_refused_unless_one_has_left(void **state)
+static void test_members_past_the_cap_are_refused_unless_one_is_gone(void **state)
 {
     struct one *o = *state;
 
@@ -292,17 +292,24 @@ static void test_members_past_the_cap_are_refused_unless_one_has_left(void **sta
     assert_int_equal(one_sees(o, 5), SWIM_UNKNOWN);
     assert_int_equal(one_stats(o).refused, 2);
     assert_int_equal(o->n_full, 1);
-    /* The dead keep their place, who left gives it up, the longest gone first. */
+    /* A dead one makes room for one that lives, not for another dead one. */
     one_hear_of(o, 1, 4, SWIM_DEAD, 1, NOBODY);
     one_hear_of(o, 1, 5, SWIM_ALIVE, 1, NOBODY);
-    assert_int_equal(one_sees(o, 5), SWIM_UNKNOWN);
+    assert_int_equal(one_sees(o, 5), SWIM_ALIVE);
+    assert_int_equal(one_sees(o, 4), SWIM_UNKNOWN);
+    one_hear_of(o, 1, 5, SWIM_DEAD, 1, NOBODY);
+    one_hear_of(o, 1, 6, SWIM_DEAD, 1, NOBODY);
+    assert_int_equal(one_sees(o, 6), SWIM_UNKNOWN);
+    assert_int_equal(o->n_full, 2);
+    /* One who left does so first, the longest gone. */
     one_hear_of(o, 1, 3, SWIM_LEFT, 1, NOBODY);
     o->now += SECOND;
     one_hear_of(o, 1, 2, SWIM_LEFT, 1, NOBODY);
-    one_hear_of(o, 1, 5, SWIM_ALIVE, 1, NOBODY);
-    assert_int_equal(one_sees(o, 5), SWIM_ALIVE);
+    one_hear_of(o, 1, 4, SWIM_ALIVE, 1, NOBODY);
+    assert_int_equal(one_sees(o, 4), SWIM_ALIVE);
     assert_int_equal(one_sees(o, 3), SWIM_UNKNOWN);
     assert_int_equal(one_sees(o, 2), SWIM_LEFT);
+    assert_int_equal(one_sees(o, 5), SWIM_DEAD);
     assert_int_equal(one_stats(o).left, 1);
     /* One who left is not worth the place of another. */
     one_hear_of(o, 1, 7, SWIM_LEFT, 1, NOBODY);
@@ -310,7 +317,9 @@ static void test_members_past_the_cap_are_refused_unless_one_has_left(void **sta
     assert_int_equal(one_sees(o, 7), SWIM_UNKNOWN);
     one_hear_of(o, 1, 6, SWIM_ALIVE, 1, NOBODY);
     one_hear_of(o, 1, 8, SWIM_ALIVE, 1, NOBODY);
-    assert_int_equal(o->n_full, 3);
+    assert_int_equal(one_sees(o, 5), SWIM_UNKNOWN);
+    one_hear_of(o, 1, 9, SWIM_ALIVE, 1, NOBODY);
+    assert_int_equal(o->n_full, 4);
     one_run(o, 5 * SECOND);
 }
 
@@ -377,7 +386,7 @@ int main(void)
         T(test_a_change_of_the_own_description_is_told),
         T(test_two_members_of_one_id_are_reported_once),
         T(test_the_own_id_counts_and_that_of_the_dead_does_not),
-        T(test_members_past_the_cap_are_refused_unless_one_has_left),
+        T(test_members_past_the_cap_are_refused_unless_one_is_gone),
         T(test_members_are_walked_until_told_to_stop),
         T(test_a_detector_that_cannot_be_is_refused_with_a_reason),
 #undef T
