@@ -42,6 +42,7 @@ struct exchange {
     size_t head;         /* bytes of its head in the connection's memory */
     unsigned looks;      /* of the daemon, while the job is at work */
     double looked_since; /* loop time */
+    bool nominates;      /* a Connection field of the request names others */
     bool proven;         /* a peer's: its head is genuine, and this is its proof */
     struct auth_proof proof;
     bool suspended;

@@ -119,6 +119,13 @@ bool ingress_client_gone(const struct exchange *x)
 
 /* ---- requests ---- */
 
+/* Of the fields of one connection only Connection has ten letters, or Keep-Alive, which
+ * names nothing. */
+static bool names_fields(const char *value)
+{
+    return value && strcasecmp(value, "keep-alive") != 0 && strcasecmp(value, "close") != 0;
+}
+
 static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                    size_t name_len, const char *value, size_t value_len)
 {
@@ -127,8 +134,10 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
 
     (void)kind;
     x->head += name_len + value_len + POOL_A_HEADER;
-    if (header_is_hop_by_hop(name, name_len))
+    if (header_is_hop_by_hop(name, name_len)) {
+        x->nominates |= name_len == 10 && names_fields(value);
         return MHD_YES;
+    }
     if (wire_is_internal(name, name_len)) {
         if (x->route->kind != ROUTE_PEER) {
             wire_note_override((struct job *)x, name, value_len);
@@ -208,14 +217,6 @@ static enum MHD_Result drop_nominated(void *cls, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
-static bool has_nominated(struct exchange *x)
-{
-    const char *value =
-        MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONNECTION);
-
-    return value && strcasecmp(value, "keep-alive") != 0 && strcasecmp(value, "close") != 0;
-}
-
 static void note_client(struct exchange *x)
 {
     const union MHD_ConnectionInfo *info =
@@ -235,13 +236,15 @@ static void add_forwarded_for(struct exchange *x)
     size_t at = 0, n = 0;
 
     http_address(x->request.client, address);
+    if (!address[0])
+        return;
     if (headers_get(h, field)) {
         while (headers_next(h, &at, &name, &value))
             if (strcasecmp(name, field) == 0 && n + strlen(value) + 2 < sizeof(list) - HTTP_ADDRESS)
                 n += (size_t)snprintf(list + n, sizeof(list) - n, "%s, ", value);
         headers_remove(h, field, sizeof(field) - 1);
     }
-    snprintf(list + n, sizeof(list) - n, "%s", address);
+    memcpy(list + n, address, sizeof(address));
     if (headers_add(h, field, list))
         exchange_error(
             x, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -305,7 +308,7 @@ static enum MHD_Result begin(struct exchange *x, struct MHD_Connection *connecti
         if (x->route->kind != ROUTE_ANSWER) {
             note_client(x);
             MHD_get_connection_values_n(connection, MHD_HEADER_KIND, copy_header, x);
-            if (has_nominated(x))
+            if (x->nominates)
                 MHD_get_connection_values_n(connection, MHD_HEADER_KIND, drop_nominated, x);
             if (!refused(x))
                 add_forwarded_for(x);

@@ -39,7 +39,7 @@ static void job_clear(struct job *j)
     j->x.rest = "";
     j->x.drained = 0;
     j->x.held = 0;
-    j->x.close = j->x.suspended = j->x.original = j->x.proven = false;
+    j->x.close = j->x.suspended = j->x.original = j->x.proven = j->x.nominates = false;
     j->stage = JOB_IDLE;
     j->function = NULL;
     j->probes = NULL;

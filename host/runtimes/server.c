@@ -243,8 +243,10 @@ static void server_cancel(struct run *run)
         leave(s, RUN_CANCELLED);
         return;
     }
-    if (s->state == CALLING)
+    if (s->state == CALLING) {
+        run->may_have_run |= s->call.sent;
         upstream_cancel(&s->call);
+    }
     end_with(s, RUN_CANCELLED);
 }
 

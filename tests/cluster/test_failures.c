@@ -11,7 +11,9 @@ enum { NODES = 3, BROKEN = 1 };
 static const char config[] = "functions:\n"
                              "  program: {command: [prog]}\n"
                              "  server: {mode: http, command: [served]}\n"
-                             "  slow: {command: [sleep, '30'], deadline: 500ms}\n";
+                             "  slow: {command: [sleep, '30'], deadline: 500ms}\n"
+                             "  hangs: {mode: http, command: ['${BIN}/functions/misbehave'], "
+                             "deadline: 500ms}\n";
 
 static void folder_of(unsigned node, char *out, size_t size)
 {
@@ -153,6 +155,17 @@ static void test_a_forwarded_job_that_is_too_late_has_the_answer_of_the_peer(voi
     assert_true(metric(0, "p2pfaas_forwards_total{what=\"failed\"}") == failed);
 }
 
+static void test_a_job_that_a_server_has_is_not_run_again(void **state)
+{
+    double refused = metric(0, "p2pfaas_forwards_total{what=\"refused\"}");
+
+    (void)state;
+    for (unsigned i = 0; i < NODES; i++)
+        expect(get(i, "/function/hangs"), 200, "well behaved");
+    expect(get(0, "/function/hangs?do=hang"), 504, "its deadline passed while it ran here");
+    assert_true(metric(0, "p2pfaas_forwards_total{what=\"refused\"}") == refused);
+}
+
 /* Stopped, a process still takes connections; nobody answers on them. */
 static void test_a_hung_peer_is_down_after_few_timeouts(void **state)
 {
@@ -185,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_a_function_that_a_peer_could_not_set_up_runs_elsewhere),
         cmocka_unit_test(test_a_job_that_is_too_late_ran_where_it_ran),
         cmocka_unit_test(test_a_forwarded_job_that_is_too_late_has_the_answer_of_the_peer),
+        cmocka_unit_test(test_a_job_that_a_server_has_is_not_run_again),
         cmocka_unit_test(test_a_hung_peer_is_down_after_few_timeouts),
     };
 

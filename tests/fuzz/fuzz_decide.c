@@ -297,7 +297,7 @@ static void swap(const struct p2p_scheduler *s)
     char err[P2P_ERRLEN];
 
     e->current = instance_new(&world, NULL, &hit, &selection, err);
-    MUST(e->current);
+    MUST(e->current && instance_start(e->current, err) == 0);
     e->stats.instances++;
     if (!old)
         return;

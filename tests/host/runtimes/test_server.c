@@ -425,6 +425,7 @@ static void cancelled_call_is_given_up(void **state)
     runtime->cancel(&a->run);
     runtime->cancel(&a->run);
     fails(a, RUN_CANCELLED, 503, "cancelled");
+    assert_true(a->run.may_have_run);
     answers_text(ask_for("", ""), "well behaved\n");
 }
 
