@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "host/config_yaml.h"
 #include "host/log.h"
@@ -319,26 +320,53 @@ void config_clear_peers(struct peer_list l)
     *l.n = 0;
 }
 
+static unsigned hash_of(const char *text)
+{
+    unsigned hash;
+
+    HASH_JEN(text, strlen(text), hash);
+    return hash;
+}
+
+static bool same(unsigned hash, const char *text, unsigned other_hash, const char *other)
+{
+    return hash == other_hash && strcmp(text, other) == 0;
+}
+
+/* Room for one more; the list doubles. */
+static struct peer_config *grow(struct peer_list l)
+{
+    unsigned n = *l.n;
+
+    if (n >= CONFIG_MAX_PEERS)
+        return NULL;
+    return n & (n - 1) ? *l.peer : realloc(*l.peer, (n ? 2 * n : 1) * sizeof(**l.peer));
+}
+
 struct peer_config *config_add_peer(struct peer_list l, const char *name, const char *address,
                                     char *err)
 {
     struct endpoint probe;
-    struct peer_config *grown;
+    struct peer_config *grown,
+        added = {.name_hash = hash_of(name), .address_hash = hash_of(address)};
 
     if (endpoint_parse(&probe, address, 1, err))
         return NULL;
-    for (unsigned i = 0; i < *l.n; i++)
-        if (strcmp((*l.peer)[i].name, name) == 0 || strcmp((*l.peer)[i].address, address) == 0) {
+    for (const struct peer_config *p = *l.peer; p && p < *l.peer + *l.n; p++)
+        if (same(p->name_hash, p->name, added.name_hash, name) ||
+            same(p->address_hash, p->address, added.address_hash, address)) {
             snprintf(err, P2P_ERRLEN, "'%.80s' is listed twice", name);
             return NULL;
         }
-    grown = *l.n < CONFIG_MAX_PEERS ? realloc(*l.peer, (*l.n + 1) * sizeof(*grown)) : NULL;
+    grown = grow(l);
     if (!grown) {
         snprintf(err, P2P_ERRLEN, "more than %d nodes, or out of memory", CONFIG_MAX_PEERS);
         return NULL;
     }
     *l.peer = grown;
-    grown[*l.n] = (struct peer_config){.name = strdup(name), .address = strdup(address)};
+    added.name = strdup(name);
+    added.address = strdup(address);
+    grown[*l.n] = added;
     return &grown[(*l.n)++];
 }
 
@@ -399,8 +427,10 @@ static int finish_peers(struct config *c, const char *section, struct peer_list 
 
         if (endpoint_parse(&p->endpoint, p->address, (uint16_t)port, err))
             return -1; /* its form was checked, with its line, when it was read */
+        p->endpoint_hash = hash_of(p->endpoint.text);
         for (unsigned k = 0; k < i; k++)
-            if (strcmp(list[k].endpoint.text, p->endpoint.text) == 0) {
+            if (same(list[k].endpoint_hash, list[k].endpoint.text, p->endpoint_hash,
+                     p->endpoint.text)) {
                 snprintf(err, P2P_ERRLEN, "%s: %s: '%s' and '%s' have the same address",
                          c->file ? c->file : "defaults", section, list[k].name, p->name);
                 return -1;

@@ -83,7 +83,8 @@ struct peer_config {
     char *name;    /* the address when it has no other */
     char *address; /* as written; node.port is added when it has none */
     struct endpoint endpoint;
-    bool has_protocol; /* it is said here, whatever discovery says */
+    unsigned name_hash, address_hash, endpoint_hash; /* so that doubles are found fast */
+    bool has_protocol;                               /* it is said here, whatever discovery says */
     enum peer_protocol protocol;
 };
 

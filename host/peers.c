@@ -106,12 +106,16 @@ static struct peer *find_at(struct peers *p, const char *name, const struct endp
     return peer && (!name || strcmp(peer->name, name) == 0) ? peer : NULL;
 }
 
+/* Room for one more; the arrays double. */
 static int grow(struct peers *p)
 {
-    size_t n = p->n_all + 1;
-    struct peer **all = realloc(p->all, n * sizeof(struct peer *));
+    size_t n = p->n_all ? 2 * (size_t)p->n_all : 1;
+    struct peer **all;
     struct p2p_peer *up, *chosen;
 
+    if (p->n_all & (p->n_all - 1))
+        return 0;
+    all = realloc(p->all, n * sizeof(struct peer *));
     if (all)
         p->all = all;
     up = realloc(p->up, n * sizeof(*up));
