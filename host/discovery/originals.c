@@ -127,23 +127,32 @@ static void destroy(struct original *p)
     free(p);
 }
 
-static void take_out(struct original *p)
+/* No longer in the table: no peer, and freed as soon as nobody answers to it. */
+static void retire(struct original *p)
 {
     struct endpoint e = endpoint_of(p);
 
-    HASH_DEL(p->all->by_ip, p);
     discovery_left(p->all->node, &e);
     p->dropped = true;
     if (!p->asked)
         destroy(p);
 }
 
+static void take_out(struct original *p)
+{
+    HASH_DEL(p->all->by_ip, p);
+    retire(p);
+}
+
 void originals_forget(struct originals *o)
 {
-    struct original *p, *next;
+    struct original *p = o->by_ip, *next;
 
-    HASH_ITER(hh, o->by_ip, p, next)
-    take_out(p);
+    HASH_CLEAR(hh, o->by_ip);
+    for (; p; p = next) {
+        next = p->hh.next;
+        retire(p);
+    }
 }
 
 void originals_free(struct originals *o)
@@ -152,11 +161,12 @@ void originals_free(struct originals *o)
 
     if (!o)
         return;
-    HASH_ITER(hh, o->by_ip, p, next)
-    {
+    p = o->by_ip;
+    HASH_CLEAR(hh, o->by_ip);
+    for (; p; p = next) {
+        next = p->hh.next;
         if (p->asked)
             upstream_cancel(&p->call);
-        HASH_DEL(o->by_ip, p);
         destroy(p);
     }
     headers_release(&o->ours);
@@ -242,54 +252,66 @@ static void read_list(struct originals *o, struct http_response *r)
     cJSON_Delete(list);
 }
 
-/* A node that answers is of the original, unless it is one of ours, or this one under
- * another address. */
-static void take_answer(struct original *p)
+enum kind { KIND_ORIGINAL, KIND_OURS, KIND_SELF /* under another address */ };
+
+static enum kind kind_of(const struct original *p)
 {
-    struct originals *o = p->all;
     const struct headers *h = &p->response.headers;
     const char *ip = headers_get(h, "P2pfaas-Machine-Ip");
+
+    if (ip && strcmp(ip, p->all->node->ip) == 0)
+        return KIND_SELF;
+    return headers_get(h, ORIGINALS_NOT_ONE) ? KIND_OURS : KIND_ORIGINAL;
+}
+
+static void take_out_other(struct original *p, enum kind kind)
+{
+    struct originals *o = p->all;
     char key[IP_TEXT];
 
     memcpy(key, p->row.ip, sizeof(key));
-    if (ip && strcmp(ip, o->node->ip) == 0) {
-        take_out(p);
-    } else if (headers_get(h, ORIGINALS_NOT_ONE)) {
-        take_out(p);
+    take_out(p);
+    if (kind == KIND_OURS)
         o->found(o->ctx, key);
+}
+
+static void take_answer(struct original *p, enum call_result result)
+{
+    uint64_t poll = (uint64_t)p->all->config->discovery.poll;
+    unsigned failures;
+
+    p->asked = false;
+    if (result == CALL_ANSWERED && p->call.status == 200) {
+        enum kind kind = kind_of(p);
+
+        if (kind != KIND_ORIGINAL) {
+            take_out_other(p, kind);
+            return;
+        }
+        p->row.ping_ns = p->call.answered_ns - p->call.started_ns;
+        heard(p, headers_get(&p->response.headers, "P2pfaas-Machine-Group-Name"));
+        read_list(p->all, &p->response);
     } else {
-        heard(p, headers_get(h, "P2pfaas-Machine-Group-Name"));
-        read_list(o, &p->response);
+        p->row.failures++;
+        if (p->row.failures >= DEAD_AFTER && p->row.alive)
+            set_alive(p, false);
     }
+    failures = p->row.failures < MOST_DOUBLINGS ? p->row.failures : MOST_DOUBLINGS;
+    p->due_ns = clock_ns() + (poll << (failures > DEAD_AFTER ? failures - DEAD_AFTER : 0));
 }
 
 static void on_list(struct call *c, enum call_result result)
 {
     struct original *p = c->owner;
     pthread_mutex_t *lock;
-    unsigned failures;
-    uint64_t poll;
 
     if (p->dropped) { /* p->all may be gone */
         destroy(p);
         return;
     }
     lock = p->all->lock;
-    poll = (uint64_t)p->all->config->discovery.poll;
     pthread_mutex_lock(lock);
-    if (result == CALL_ANSWERED && c->status == 200) {
-        p->row.ping_ns = c->answered_ns - c->started_ns;
-        take_answer(p);
-    } else {
-        p->row.failures++;
-        if (p->row.failures >= DEAD_AFTER && p->row.alive)
-            set_alive(p, false);
-    }
-    p->asked = false;
-    failures = p->row.failures < MOST_DOUBLINGS ? p->row.failures : MOST_DOUBLINGS;
-    p->due_ns = clock_ns() + (poll << (failures > DEAD_AFTER ? failures - DEAD_AFTER : 0));
-    if (p->dropped)
-        destroy(p);
+    take_answer(p, result);
     pthread_mutex_unlock(lock);
 }
 

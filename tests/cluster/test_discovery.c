@@ -1,20 +1,15 @@
 /* Nodes that know one seed: they find each other, lose each other, and speak with
  * discoveries of the original P2PFaaS. */
 #include <arpa/inet.h>
-#include <cjson/cJSON.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/cluster/fixture.h"
+#include "tests/cluster/support_discovery.h"
 
 enum { NODES = 4 };
-
-static const char *const strangers[] = {
-    "discovery.source=p2p", "peers.nodes=",      "discovery.seeds=127.0.0.1",
-    "discovery.poll=200ms", "peers.retry=100ms", NULL};
 
 static int init(void **state)
 {
@@ -37,80 +32,6 @@ static int end(void **state)
     (void)state;
     fixture_stop();
     return 0;
-}
-
-static const char *discovery_url(unsigned node, const char *path)
-{
-    static char url[8][256];
-    static unsigned next;
-    char *u = url[next++ % 8];
-
-    snprintf(u, sizeof(url[0]), "http://127.0.0.%u:%d%s", node + 1, cluster.discovery_port, path);
-    return u;
-}
-
-static struct reply ask(unsigned node, const char *method, const char *path, const char *body,
-                        const char *const *headers)
-{
-    struct request rq = {.method = method,
-                         .url = discovery_url(node, path),
-                         .body = body,
-                         .len = body ? strlen(body) : 0,
-                         .headers = headers};
-    struct reply r;
-
-    http_call(&rq, &r);
-    return r;
-}
-
-/* How many members a node has in that state. */
-static unsigned members(unsigned node, const char *state)
-{
-    struct reply r = get(node, "/cluster");
-    cJSON *json = cJSON_Parse(r.body);
-    const cJSON *m;
-    unsigned n = 0;
-
-    cJSON_ArrayForEach(m, cJSON_GetObjectItem(json, "members"))
-    {
-        n += strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(m, "state")), state) == 0;
-    }
-    cJSON_Delete(json);
-    reply_free(&r);
-    return n;
-}
-
-struct wanted {
-    unsigned node, n;
-    const char *state;
-};
-
-static bool has_members(void *arg)
-{
-    const struct wanted *w = arg;
-
-    return members(w->node, w->state) == w->n;
-}
-
-static void wait_members(unsigned node, const char *state, unsigned n)
-{
-    struct wanted w = {node, n, state};
-
-    if (!wait_until(has_members, &w, 30)) {
-        struct reply r = get(node, "/cluster");
-
-        fail_msg("n%u has not %u %s members: %s", node + 1, n, state, r.body);
-    }
-}
-
-static void start_some(unsigned n)
-{
-    for (unsigned i = 0; i < n; i++)
-        start_node(i, NULL);
-    for (unsigned i = 0; i < n; i++) {
-        wait_members(i, "alive", n - 1);
-        wait_metric(i, "p2pfaas_peers{state=\"up\"}", n - 1, 10);
-    }
 }
 
 static void test_one_seed_is_enough(void **state)
@@ -172,7 +93,7 @@ static void test_a_call_that_fails_is_evidence(void **state)
 
 static void test_a_restart_finds_the_others_without_a_seed(void **state)
 {
-    char dir[160], setting[200];
+    char dir[160], file_name[200], setting[200];
     const char *const more[] = {setting, "discovery.seeds=", NULL};
     struct stat file;
 
@@ -184,8 +105,8 @@ static void test_a_restart_finds_the_others_without_a_seed(void **state)
     start_node(1, (const char *const[]){setting, NULL});
     wait_members(1, "alive", 1);
     assert_true(stop_node(1));
-    strcat(dir, "/members.json");
-    assert_int_equal(stat(dir, &file), 0);
+    snprintf(file_name, sizeof(file_name), "%s/members.json", dir);
+    assert_int_equal(stat(file_name, &file), 0);
     start_node(1, more);
     wait_members(1, "alive", 1);
     wait_members(0, "alive", 1);
@@ -194,7 +115,7 @@ static void test_a_restart_finds_the_others_without_a_seed(void **state)
     wait_members(1, "alive", 1);
     assert_true(stop_node(1));
     {
-        FILE *f = fopen(dir, "we");
+        FILE *f = fopen(file_name, "we");
 
         fputs("{\"members\": [\"127.0.0.1:", f);
         fclose(f);

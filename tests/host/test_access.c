@@ -223,7 +223,8 @@ static void test_routes_are_for_those_who_need_them(void **state)
             if (strcmp(node_routes.routes[i].path, open[k].path) == 0)
                 who = open[k].who;
         if (node_routes.routes[i].who != who)
-            fail_msg("%s is for %u, wanted %u", node_routes.routes[i].path, node_routes.routes[i].who, who);
+            fail_msg("%s is for %u, wanted %u", node_routes.routes[i].path,
+                     node_routes.routes[i].who, who);
     }
 }
 
