@@ -101,24 +101,27 @@ static cJSON *machine(const struct original_row *row, unsigned id)
 static void answer_list(struct exchange *x)
 {
     struct discovery *d = discovery_of(x);
-    struct list l = {.rows = calloc(2 * CONFIG_MAX_PEERS, sizeof(*l.rows)),
+    struct list l = {.rows = calloc((size_t)2 * CONFIG_MAX_PEERS, sizeof(*l.rows)),
                      .config = d->config,
                      .now_ns = clock_ns(),
                      .now = time(NULL)};
-    cJSON *list = cJSON_CreateArray();
+    cJSON *list;
 
+    if (!l.rows) {
+        exchange_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, CODE_GENERIC, "out of memory");
+        return;
+    }
     pthread_mutex_lock(&d->lock);
     note_caller(d, x);
-    if (l.rows) {
-        swim_each(d->swim, add_member, &l);
-        l.n += originals_list(d->originals, l.rows + l.n, CONFIG_MAX_PEERS);
-    }
+    swim_each(d->swim, add_member, &l);
+    l.n += originals_list(d->originals, l.rows + l.n, CONFIG_MAX_PEERS);
     exchange_header(x, ORIGINALS_NOT_ONE, "%s", P2PFAAS_VERSION);
     exchange_header(x, "P2pfaas-Machine-Ip", "%s", d->node->ip);
     exchange_header(x, "P2pfaas-Machine-Name", "%s", d->node->ip);
     exchange_header(x, "P2pfaas-Machine-Group-Name", "%s", d->group);
     pthread_mutex_unlock(&d->lock);
     qsort(l.rows, l.n, sizeof(*l.rows), by_ip);
+    list = cJSON_CreateArray();
     for (unsigned i = 0, id = 1; i < l.n; i++)
         if (l.rows[i].alive)
             cJSON_AddItemToArray(list, machine(&l.rows[i], id++));

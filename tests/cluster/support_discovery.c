@@ -17,7 +17,7 @@ static const char *discovery_url(unsigned node, const char *path)
 }
 
 struct reply ask(unsigned node, const char *method, const char *path, const char *body,
-                        const char *const *headers)
+                 const char *const *headers)
 {
     struct request rq = {.method = method,
                          .url = discovery_url(node, path),
