@@ -492,15 +492,6 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
     if (check_address(c, "listen", c->node.listen, err) ||
         (c->node.advertise[0] && check_address(c, "advertise", c->node.advertise, err)))
         return -1;
-    if ((c->n_peers || c->discovery.n_seeds) && !c->node.advertise[0] &&
-        is_wildcard(c->node.listen)) {
-        config_place(c, "node", "listen", where, sizeof(where));
-        snprintf(err, P2P_ERRLEN,
-                 "%s is %s and there are peers: node.advertise must be the address that they use "
-                 "for this node",
-                 where, c->node.listen);
-        return -1;
-    }
     if (endpoint_parse(&self, c->node.advertise[0] ? c->node.advertise : c->node.listen,
                        (uint16_t)c->node.port, err))
         return -1;
@@ -518,8 +509,8 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
     if (has_peers(c) && !c->node.advertise[0] && is_wildcard(c->node.listen)) {
         config_place(c, "node", "listen", where, sizeof(where));
         snprintf(err, P2P_ERRLEN,
-                 "%s is %s and there are peers: node.advertise must be the address that they use "
-                 "for this node",
+                 "%s is %s and there are peers, or can be: node.advertise must be the address that "
+                 "they use for this node",
                  where, c->node.listen);
         return -1;
     }

@@ -35,8 +35,8 @@ static int teardown(void **state)
 
 static void configure(const char *listen, const char *const *settings)
 {
-    const char *all[8] = {listen};
-    unsigned n = 1;
+    const char *all[8] = {listen, "node.advertise=10.0.0.9"};
+    unsigned n = 2;
 
     teardown(NULL);
     for (; *settings; settings++)
