@@ -44,9 +44,9 @@ static const char config_text[] =
     "node: {slots: 4, queue: 4, threads: 1}\n"
     "scheduler: {plugin: local}\n"
     "functions:\n"
-    "  wordcount: {command: [sh, -c, 'sleep 0.06; exec ${BIN}/functions/wordcount']}\n"
-    "  gzip: {command: [sh, -c, 'sleep 0.06; exec gzip -c'], content_type: application/gzip}\n"
-    "  sha256sum: {command: [sh, -c, 'sleep 0.06; exec sha256sum'], content_type: text/plain}\n";
+    "  wordcount: {command: [sh, -c, 'sleep 0.12; exec ${BIN}/functions/wordcount']}\n"
+    "  gzip: {command: [sh, -c, 'sleep 0.12; exec gzip -c'], content_type: application/gzip}\n"
+    "  sha256sum: {command: [sh, -c, 'sleep 0.12; exec sha256sum'], content_type: text/plain}\n";
 
 static const char *const strangers[] = {"discovery.source=p2p", "discovery.seeds=127.0.0.1", NULL};
 
@@ -551,7 +551,7 @@ static int demo(struct demo *d, const char *binary, char *err)
     memset(d->tally, 0, sizeof(d->tally));
     printf("an invocation takes %.1f ms on an idle node; sending %.0f a second, all to n1: %.1f "
            "times what it can take\n"
-           "functions: wordcount, gzip, sha256sum, each after a wait of 60 ms, as for a disk or "
+           "functions: wordcount, gzip, sha256sum, each after a wait of 120 ms, as for a disk or "
            "a sensor;\ninputs: %u files of this machine\n\n",
            service * 1e3, rate, OVERLOAD, d->n_files);
     if (run_phases(d, rate, err))
