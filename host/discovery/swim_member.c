@@ -105,6 +105,8 @@ static bool forget_oldest(struct swim *s, enum swim_state state)
     if (!oldest)
         return false;
     call_gone(s, oldest);
+    if (state == SWIM_DEAD)
+        swim_retry_end(s, oldest);
     *(state == SWIM_LEFT ? &s->stats.left : &s->stats.dead) -= 1;
     forget(s, oldest);
     return true;
