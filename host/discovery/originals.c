@@ -53,7 +53,7 @@ static bool canonical(const char *text, char out[IP_TEXT])
     v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)a.ip);
     if (!swim_address_valid(&a) || (v4 && memcmp(a.ip + 12, everybody, sizeof(everybody)) == 0))
         return false;
-    inet_ntop(v4 ? AF_INET : AF_INET6, a.ip + (v4 ? 12 : 0), out, IP_TEXT);
+    p2p_ip(&a, out);
     return true;
 }
 

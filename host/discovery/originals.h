@@ -25,7 +25,7 @@ struct originals;
 #define ORIGINALS_NOT_ONE "X-P2pfaas-Version"
 
 struct original_row {
-    char ip[48], group[64];
+    char ip[INET6_ADDRSTRLEN], group[64];
     bool alive;
     uint64_t ping_ns; /* 0 = never */
     time_t heard;     /* 0 = never */

@@ -62,6 +62,7 @@ void p2p_schedule(struct discovery *d); /* after every call that may change the 
 /* p2p_members.c */
 void p2p_address(struct swim_address *out, const struct endpoint *e);
 void p2p_endpoint(const struct swim_address *a, uint16_t port, struct endpoint *out);
+void p2p_ip(const struct swim_address *a, char out[INET6_ADDRSTRLEN]); /* "10.0.0.2", "::1" */
 void p2p_describe_self(struct discovery *d, struct swim_self *self);
 int p2p_set_functions(struct discovery *d, char err[P2P_ERRLEN]);
 void p2p_publish(struct discovery *d); /* every member to the peer table */

@@ -82,7 +82,7 @@ void p2p_cancel_exchanges(struct discovery *d)
 static void take_original(struct outgoing *o)
 {
     struct discovery *d = o->d;
-    char where[SWIM_ADDRESS_TEXT], *text = where;
+    char where[SWIM_ADDRESS_TEXT], ip[INET6_ADDRSTRLEN];
 
     if (o->to.port != d->config->discovery.port) {
         log_event(LOG_WARN, "it answers, but not as discovery does: is that its discovery.port?",
@@ -95,12 +95,9 @@ static void take_original(struct outgoing *o)
                   LOG_STR("address", swim_address_text(&o->to, where)));
         return;
     }
-    swim_address_text(&o->to, where);
-    if (text[0] == '[')
-        text++;
-    text[strcspn(text, where[0] == '[' ? "]" : ":")] = '\0';
-    if (!p2p_lives_at(d, text))
-        originals_add(d->originals, text, NULL);
+    p2p_ip(&o->to, ip);
+    if (!p2p_lives_at(d, ip))
+        originals_add(d->originals, ip, NULL);
 }
 
 static void take_answer(struct outgoing *o, enum call_result result)

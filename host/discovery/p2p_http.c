@@ -56,18 +56,13 @@ static bool add_member(void *ctx, const struct swim_member *m)
 {
     struct list *l = ctx;
     struct original_row *row = &l->rows[l->n];
-    struct endpoint e;
 
     if (l->n >= CONFIG_MAX_PEERS)
         return false;
     if ((m->state != SWIM_ALIVE && m->state != SWIM_SUSPECT) ||
         m->http_port != l->config->node.port)
         return true;
-    p2p_endpoint(&m->address, m->http_port, &e);
-    if (e.text[0] == '[')
-        snprintf(row->ip, sizeof(row->ip), "%.*s", (int)strcspn(e.text, "]") - 1, e.text + 1);
-    else
-        snprintf(row->ip, sizeof(row->ip), "%.*s", (int)strcspn(e.text, ":"), e.text);
+    p2p_ip(&m->address, row->ip);
     snprintf(row->group, sizeof(row->group), "%s", m->group);
     row->alive = true;
     row->ping_ns = m->rtt_ns;

@@ -57,6 +57,13 @@ void p2p_endpoint(const struct swim_address *a, uint16_t port, struct endpoint *
     }
 }
 
+void p2p_ip(const struct swim_address *a, char out[INET6_ADDRSTRLEN])
+{
+    bool v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)a->ip);
+
+    inet_ntop(v4 ? AF_INET : AF_INET6, a->ip + (v4 ? 12 : 0), out, INET6_ADDRSTRLEN);
+}
+
 /* ---- of this node ---- */
 
 void p2p_describe_self(struct discovery *d, struct swim_self *self)
@@ -129,29 +136,16 @@ void p2p_publish(struct discovery *d)
     swim_each(d->swim, publish_one, d);
 }
 
-static void ip_of(const struct swim_address *a, char *out, size_t size)
-{
-    struct endpoint e;
-    size_t n;
-
-    p2p_endpoint(a, a->port, &e);
-    n = strcspn(e.text, "]");
-    if (e.text[0] == '[')
-        snprintf(out, size, "%.*s", (int)n - 1, e.text + 1);
-    else
-        snprintf(out, size, "%.*s", (int)strcspn(e.text, ":"), e.text);
-}
-
 void p2p_on_changed(void *ctx, const struct swim_member *m, enum swim_state old)
 {
     struct discovery *d = ctx;
-    char where[SWIM_ADDRESS_TEXT], ip[64];
+    char where[SWIM_ADDRESS_TEXT], ip[INET6_ADDRSTRLEN];
 
     d->changed = true;
     if (m == swim_self(d->swim))
         return;
     if (m->state == SWIM_ALIVE && old != SWIM_ALIVE && old != SWIM_SUSPECT) {
-        ip_of(&m->address, ip, sizeof(ip));
+        p2p_ip(&m->address, ip);
         originals_drop(d->originals, ip);
     }
     if (m->state != old)
