@@ -53,10 +53,18 @@ ifeq ($(filter asan tsan,$(VARIANT)),)
 SO_LDFLAGS   += -Wl,-z,defs   # the sanitizers' runtimes live in the executable
 endif
 HOST_LIBS    = $(PKG_LIBS) -lev -lhttp_parser -ldl -lm -pthread
+SIM_LIBS     = $(shell pkg-config --libs yaml-0.1 gnutls sqlite3) -ldl -lm -pthread
+CHECK_LIBS   = $(shell pkg-config --libs yaml-0.1 gnutls) -ldl -lm -pthread
 
 # Everything of the node but main.c: what the tests link.
-LIB_SRC   := $(wildcard engine/*.c) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/runtimes/*.c host/discovery/*.c))
+CORE_SRC  := $(wildcard base/*.c engine/*.c)
+CORE_OBJ  := $(CORE_SRC:%.c=$(B)/%.o)
+LIB_SRC   := $(CORE_SRC) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/runtimes/*.c host/discovery/*.c))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
+# The simulator and the plugin checker are programs of their own, which keeps the node small.
+SIM_OBJ   := $(patsubst %.c,$(B)/%.o,$(filter-out sim/main.c,$(wildcard sim/*.c))) $(CORE_OBJ)
+CHECK_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out sdk/check/main.c,$(wildcard sdk/check/*.c))) $(CORE_OBJ)
+PROGRAMS  := $(B)/p2pfaas $(B)/p2pfaas-sim $(B)/p2pfaas-check
 PLUGINS   := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
 SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
@@ -75,8 +83,8 @@ endif
 .SUFFIXES:
 .SECONDARY:
 
-## all: the node, every plugin, the functions (default)
-all: $(B)/p2pfaas $(SOS) $(FUNCS)
+## all: the node, the simulator, the plugin checker, every plugin, the functions (default)
+all: $(PROGRAMS) $(SOS) $(FUNCS)
 
 # Objects depend on the flags that they were built with.
 FLAGS = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(SO_CFLAGS) $(SO_LDFLAGS) $(LDFLAGS)
@@ -89,6 +97,12 @@ $(B)/%.o: %.c $(B)/flags
 
 $(B)/p2pfaas: $(B)/host/main.o $(LIB_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+$(B)/p2pfaas-sim: $(B)/sim/main.o $(SIM_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
+
+$(B)/p2pfaas-check: $(B)/sdk/check/main.o $(CHECK_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS)
 
 # A plugin is any folder under plugins/.
 define plugin
@@ -142,7 +156,7 @@ SHARE  := $(DESTDIR)$(PREFIX)/share/p2pfaas
 ## install: PREFIX and DESTDIR are honoured
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas/plugins $(LIBDIR)/p2pfaas/functions $(LIBDIR)/pkgconfig $(SHARE)/template
-	install -m 755 $(B)/p2pfaas $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(SOS) $(LIBDIR)/p2pfaas/plugins/
 	install -m 755 $(FUNCS) $(LIBDIR)/p2pfaas/functions/
 	install -m 644 sdk/include/p2pfaas/plugin.h $(DESTDIR)$(PREFIX)/include/p2pfaas/
@@ -152,7 +166,7 @@ install: all
 
 ## uninstall: what install put there
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/p2pfaas $(LIBDIR)/pkgconfig/p2pfaas-plugin.pc
+	rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(PREFIX)/bin/%) $(LIBDIR)/pkgconfig/p2pfaas-plugin.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas $(SHARE)
 
 ## clean: remove this variant's build tree
@@ -167,4 +181,4 @@ help:
 	@sed -n '/^[^#]/q;s/^# \{0,1\}//p' Makefile
 	@sed -n 's/^## \([^:]*\): /  \1\t/p' Makefile make/*.mk | sort | expand -t 16
 
--include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,host/main.c $(wildcard plugins/*/*.c functions/*.c bench/*.c))
+-include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(B)/%.d,host/main.c $(wildcard sim/*.c sdk/check/*.c plugins/*/*.c functions/*.c bench/*.c))

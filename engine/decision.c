@@ -15,14 +15,14 @@ struct next_move {
 
 /* State first, zeroed, then the probe slots, which the plugin fills; both 16-aligned.
  * -1 when memory is short. */
-static int give_memory(struct decision *d, const struct p2p_scheduler *ops)
+static int give_memory(struct decision *d, const struct instance *i)
 {
-    size_t state = (ops->decision_size + 15u) & ~(size_t)15;
-    size_t total = state + ops->max_probes * sizeof(struct p2p_probe);
-    unsigned char *at = d->memory;
+    size_t state = (i->ops.decision_size + 15u) & ~(size_t)15;
+    size_t total = state + i->n_probes * sizeof(struct p2p_probe);
+    unsigned char *at = d->room.memory;
 
     d->heap = NULL;
-    if (total > sizeof(d->memory)) {
+    if (total > d->room.size) {
         at = d->heap = calloc(1, total);
         if (!at)
             return -1;
@@ -31,7 +31,7 @@ static int give_memory(struct decision *d, const struct p2p_scheduler *ops)
     }
     d->rq.state = at;
     d->rq.probe = (struct p2p_probe *)(void *)(at + state);
-    d->rq.probe_cap = ops->max_probes;
+    d->rq.probe_cap = i->n_probes;
     return 0;
 }
 
@@ -184,7 +184,7 @@ static void act(struct decision *d, struct next_move m, uint64_t probe_timeout)
         return;
     default:
         d->state = DECISION_LOCAL;
-        w->run_here(d, !(a.a & P2P_NO_WAIT));
+        w->run_here(d, !(a.a & P2P_NO_WAIT), a.t);
     }
 }
 
@@ -215,6 +215,12 @@ static void decide_and_leave(struct decision *d, uint32_t event)
 
 /* ---- events ---- */
 
+static void name_scheduler(struct decision *d, const char *name)
+{
+    if (d->room.scheduler)
+        snprintf(d->room.scheduler, DECISION_SCHEDULER, "%s", name);
+}
+
 void decision_begin(struct engine *e, struct decision *d, const struct decision_job *job)
 {
     struct instance *i;
@@ -240,16 +246,14 @@ void decision_begin(struct engine *e, struct decision *d, const struct decision_
     d->instance = NULL;
     d->pinned = false;
     d->override = job->override;
-    d->scheduler[0] = '\0';
-    if (d->override)
-        snprintf(d->scheduler, sizeof(d->scheduler), "%s", override_scheduler(d->override));
+    name_scheduler(d, d->override ? override_scheduler(d->override) : "");
     e->world->enter(e->ctx, &d->rq);
     i = d->override ? NULL : e->current;
-    if (i && give_memory(d, &i->ops) == 0) {
+    if (i && give_memory(d, i) == 0) {
         engine_pin(i, d);
         d->pinned = true;
         d->rq.host = &i->host;
-        memcpy(d->scheduler, i->full, strlen(i->full) + 1);
+        name_scheduler(d, i->full);
     }
     decide_and_leave(d, P2P_EV_ARRIVAL);
 }
@@ -348,5 +352,5 @@ void decision_end(struct decision *d, struct p2p_outcome *out)
 
 const char *decision_scheduler(const struct decision *d)
 {
-    return d->scheduler;
+    return d->room.scheduler ? d->room.scheduler : "";
 }

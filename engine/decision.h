@@ -33,7 +33,14 @@ enum decision_state {
     DECISION_REJECTED
 };
 
-enum { DECISION_INLINE = 256 + 64 * 32 }; /* bytes of plugin state and probes without malloc */
+/* What the decision's owner lends it, before the first begin; may be all zero.  Plugin
+ * state and probe slots that do not fit are malloc'ed. */
+struct decision_room {
+    void *memory; /* 16-aligned */
+    size_t size;
+    char *scheduler; /* DECISION_SCHEDULER bytes for decision_scheduler(), or NULL */
+};
+enum { DECISION_SCHEDULER = 256, DECISION_MOST_PROBE_BYTES = 64 * 32 };
 
 struct decision {
     struct engine *engine;
@@ -45,14 +52,13 @@ struct decision {
     uint32_t probes_total;
     uint64_t probe_started_ns, probe_ns; /* time spent waiting for probes, in all */
     uint64_t decide_ns;                  /* inside the plugin, in all its calls */
-    char scheduler[256];                 /* see decision_scheduler */
+    struct decision_room room;           /* the owner's */
     /* Private to the engine. */
     struct instance *instance; /* pinned; NULL once taken away; under the world's lock */
     bool pinned;               /* as far as this thread knows */
     struct decision *next, *prev;
     uint32_t steps;
     void *heap;
-    _Alignas(16) unsigned char memory[DECISION_INLINE];
 };
 
 /* The job's part of the request. */
@@ -79,7 +85,8 @@ void decision_refused(struct decision *d);
 /* The job is over.  out->size and n_probes, probe_ns and hops are filled in here. */
 void decision_end(struct decision *d, struct p2p_outcome *out);
 
-/* The X-P2pfaas-Scheduler text of the instance that it began with, or of the override. */
+/* The X-P2pfaas-Scheduler text of the instance that it began with, or of the override;
+ * "" without room for it. */
 const char *decision_scheduler(const struct decision *d);
 
 #endif

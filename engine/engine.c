@@ -287,6 +287,29 @@ uint64_t engine_tick(struct engine *e)
     return period;
 }
 
+bool engine_hear(struct engine *e, uint32_t from, const char *scheduler, const void *message,
+                 uint32_t len)
+{
+    struct p2p_node node = {.size = sizeof(node)};
+    struct p2p_request rq = {.size = sizeof(rq), .event = P2P_EV_TICK, .from = from, .node = &node};
+    uint64_t copy[P2P_MESSAGE_MAX / sizeof(uint64_t)];
+    struct instance *i;
+    bool listens;
+
+    if (len == 0 || len > sizeof(copy))
+        return false;
+    memcpy(copy, message, len);
+    e->world->enter(e->ctx, &rq);
+    i = e->current;
+    listens = i && i->ops.heard && strcmp(i->ops.name, scheduler) == 0;
+    if (listens) {
+        rq.host = &i->host;
+        i->ops.heard(i->self, &rq, copy, len);
+    }
+    e->world->leave(e->ctx);
+    return listens;
+}
+
 /* ---- asking ---- */
 
 void engine_describe(struct engine *e, struct engine_current *out)
@@ -366,8 +389,8 @@ void engine_plugin_metrics(struct engine *e,
         return;
     e->world->enter(e->ctx, NULL);
     if (e->current) {
-        n = e->current->n_metrics;
-        memcpy(copy, e->current->metric, n * sizeof(*copy));
+        for (const struct instance_metric *m = e->current->metrics; m; m = m->next)
+            copy[n++] = *m;
     }
     e->world->leave(e->ctx);
     for (unsigned k = 0; k < n; k++)

@@ -74,6 +74,11 @@ void engine_configure(struct engine *e, const struct engine_settings *settings);
  * again after that time.  [one thread] */
 uint64_t engine_tick(struct engine *e);
 
+/* A peer's scheduler told something; true when the current instance has the same
+ * scheduler and listens.  At most P2P_MESSAGE_MAX bytes, which are copied.  [any thread] */
+bool engine_hear(struct engine *e, uint32_t from, const char *scheduler, const void *message,
+                 uint32_t len);
+
 /* Takes decisions away from instances that drain for too long.  [any thread, from time to time] */
 void engine_drain(struct engine *e);
 

@@ -111,34 +111,37 @@ static void metric_name(const char *name, char out[sizeof(((struct instance_metr
 
 /* One name is one metric: who asks for a gauge of the name of a counter gets a slot that
  * nobody reads. */
-static struct instance_metric *metric_of(const struct p2p_host *h, const char *asked,
-                                         const char *help, bool is_gauge)
+static union metric_value *metric_of(const struct p2p_host *h, const char *asked, const char *help,
+                                     bool is_gauge)
 {
     struct instance *i = instance_of(h);
-    char name[sizeof(i->metric[0].name)];
     struct instance_metric *m;
+    char name[sizeof(m->name)];
 
     metric_name(asked, name);
-    for (unsigned k = 0; k < i->n_metrics; k++)
-        if (strcmp(i->metric[k].name, name) == 0)
-            return i->metric[k].is_gauge == is_gauge ? &i->metric[k] : &i->scratch;
-    if (!i->may_alloc || i->n_metrics == INSTANCE_METRICS)
+    for (m = i->metrics; m; m = m->next)
+        if (strcmp(m->name, name) == 0)
+            return m->is_gauge == is_gauge ? &m->value : &i->scratch;
+    m = i->may_alloc && i->n_metrics < INSTANCE_METRICS ? calloc(1, sizeof(*m)) : NULL;
+    if (!m)
         return &i->scratch;
-    m = &i->metric[i->n_metrics++];
     m->is_gauge = is_gauge;
     snprintf(m->name, sizeof(m->name), "%s", name);
     snprintf(m->help, sizeof(m->help), "%s", help ? help : "");
-    return m;
+    *i->last_metric = m;
+    i->last_metric = &m->next;
+    i->n_metrics++;
+    return &m->value;
 }
 
 static uint64_t *host_counter(const struct p2p_host *h, const char *name, const char *help)
 {
-    return &metric_of(h, name, help, false)->value.counter;
+    return &metric_of(h, name, help, false)->counter;
 }
 
 static double *host_gauge(const struct p2p_host *h, const char *name, const char *help)
 {
-    return &metric_of(h, name, help, true)->value.gauge;
+    return &metric_of(h, name, help, true)->gauge;
 }
 
 /* No learner can be bound in this version of the host. */
@@ -158,6 +161,29 @@ static void host_reward(const struct p2p_host *h, uint64_t episode, float reward
     (void)episode;
     (void)reward;
     (void)next;
+}
+
+static bool host_tell(const struct p2p_host *h, uint32_t peer, const void *message, uint32_t len)
+{
+    struct instance *i = instance_of(h);
+
+    if (i->may_alloc || len == 0 || len > P2P_MESSAGE_MAX)
+        return false;
+    return i->world->tell(i->world_ctx, peer, i->ops.name, message, len);
+}
+
+static const char *host_function_name(const struct p2p_host *h, uint32_t function)
+{
+    struct instance *i = instance_of(h);
+
+    return i->world->function_name(i->world_ctx, function);
+}
+
+static const char *host_address(const struct p2p_host *h, uint32_t peer)
+{
+    struct instance *i = instance_of(h);
+
+    return i->world->address(i->world_ctx, peer);
 }
 
 static const void *host_extension(const struct p2p_host *h, const char *id)
@@ -188,6 +214,9 @@ static void fill_host(struct instance *i)
         .act = host_act,
         .reward = host_reward,
         .extension = host_extension,
+        .tell = host_tell,
+        .function_name = host_function_name,
+        .address = host_address,
     };
 }
 
@@ -267,8 +296,13 @@ static void name_fully(struct instance *i, uint32_t shown)
 
 static void release(struct instance *i)
 {
+    struct instance_metric *m, *next_metric;
     struct arena *a, *next;
 
+    for (m = i->metrics; m; m = next_metric) {
+        next_metric = m->next;
+        free(m);
+    }
     if (i->self)
         params_release(i->ops.params, i->self);
     for (a = i->arena; a; a = next) {
@@ -313,6 +347,9 @@ int instance_start(struct instance *i, char err[P2P_ERRLEN])
     }
     i->may_alloc = false;
     i->started = true;
+    i->n_probes = i->ops.probes ? i->ops.probes(i->self) : i->ops.max_probes;
+    if (i->n_probes > i->ops.max_probes)
+        i->n_probes = i->ops.max_probes;
     return 0;
 }
 
@@ -378,6 +415,7 @@ struct instance *instance_new(const struct world *world, void *ctx, struct catal
     }
     i->module = hit->module;
     memcpy(&i->ops, hit->scheduler, size < sizeof(i->ops) ? size : sizeof(i->ops));
+    i->last_metric = &i->metrics;
     i->world = world;
     i->world_ctx = ctx;
     i->generation = ++generations;

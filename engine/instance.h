@@ -9,15 +9,17 @@
 
 #include "engine/decision.h"
 
-enum { INSTANCE_METRICS = 64, INSTANCE_FULL = 256 };
+enum { INSTANCE_METRICS = 64, INSTANCE_FULL = DECISION_SCHEDULER };
 
+union metric_value {
+    uint64_t counter;
+    double gauge;
+};
 struct instance_metric {
+    struct instance_metric *next;
     char name[64], help[128];
     bool is_gauge;
-    union {
-        uint64_t counter;
-        double gauge;
-    } value; /* locked */
+    union metric_value value; /* locked */
 };
 
 struct instance {
@@ -36,10 +38,11 @@ struct instance {
     struct arena *arena;
     size_t arena_bytes;
     bool may_alloc;
-    bool started; /* init() was right, so fini() is due */
+    bool started;      /* init() was right, so fini() is due */
+    uint32_t n_probes; /* slots of a decision */
     unsigned n_metrics;
-    struct instance_metric metric[INSTANCE_METRICS];
-    struct instance_metric scratch; /* of those that did not fit */
+    struct instance_metric *metrics, **last_metric; /* as they were asked for */
+    union metric_value scratch;                     /* of those that did not fit */
     /* locked */
     unsigned pins;     /* open decisions, and visitors */
     unsigned visitors; /* threads that look at its parameters */

@@ -18,19 +18,25 @@ struct world {
      * Leave gives it back.  Not recursive.  `rq` may be NULL. */
     void (*enter)(void *ctx, struct p2p_request *rq);
     void (*leave)(void *ctx);
-    /* The next four are called between enter and leave, or while an instance
+    /* The next seven are called between enter and leave, or while an instance
      * is set up (then not). */
     uint64_t (*now)(void *ctx);
     bool (*peer_up)(void *ctx, uint32_t peer);
     uint32_t (*peer_id)(void *ctx, const char *name);
     const char *(*peer_name)(void *ctx, uint32_t peer);
+    const char *(*function_name)(void *ctx, uint32_t function);
+    const char *(*address)(void *ctx, uint32_t peer); /* P2P_NONE: of this node */
+    /* Sends it, later, to engine_hear() at the peer; as tell() of the SDK. */
+    bool (*tell)(void *ctx, uint32_t peer, const char *scheduler, const void *message,
+                 uint32_t len);
     /* 64 random bits, to seed an instance and to draw a peer; any thread. */
     uint64_t (*seed)(void *ctx);
     void (*log)(void *ctx, const char *instance, uint32_t level, const char *msg);
 
     /* Run the job here; when may_wait is false and no slot is free, or when
-     * the queue is full, end it with P2P_OUT_FULL.  [decision] */
-    void (*run_here)(struct decision *d, bool may_wait);
+     * the queue is full, end it with P2P_OUT_FULL.  Those that wait run in order
+     * of rank, the lowest first, equal ones as they came.  [decision] */
+    void (*run_here)(struct decision *d, bool may_wait, uint64_t rank);
     /* Send it to the peer; decision_refused if it did not get there or the
      * peer could not take it, else decision_end later.  [decision] */
     void (*forward)(struct decision *d, uint32_t peer);

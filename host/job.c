@@ -73,6 +73,7 @@ struct job *job_new(struct shard *s)
     ev_timer_init(&j->deadline, on_deadline, 0, 0);
     ev_timer_init(&j->wait, on_wait_over, 0, 0);
     j->deadline.data = j->wait.data = j;
+    j->decision.room = (struct decision_room){j->memory, sizeof(j->memory), j->scheduler};
     job_clear(j);
     return j;
 }
@@ -352,13 +353,14 @@ static void on_slot(struct slot_waiter *w)
 
 /* ---- what the decision asks for ---- */
 
-void world_run_here(struct decision *d, bool may_wait)
+void world_run_here(struct decision *d, bool may_wait, uint64_t rank)
 {
     struct job *j = job_of(d);
     struct slots *slots = &j->x.shard->node->slots;
 
     j->waiter.home = &j->x.shard->reactor;
     j->waiter.granted = on_slot;
+    j->waiter.rank = rank;
     if (!j->function->program) {
         job_fail(j, P2P_OUT_FAILED, 502, CODE_GENERIC, "%s", j->function->error);
         return;

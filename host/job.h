@@ -41,6 +41,9 @@ struct job {
     struct probe *probes; /* still open */
     ev_timer wait;        /* of the decision */
     uint32_t wait_round;
+    /* Lent to the decision. */
+    char scheduler[DECISION_SCHEDULER];
+    _Alignas(16) unsigned char memory[256 + DECISION_MOST_PROBE_BYTES];
     ev_timer deadline;
     struct headers peer_headers; /* what we add to a forward */
     bool translated;             /* the forward is to a node of the original P2PFaaS */

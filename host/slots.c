@@ -52,6 +52,30 @@ void slots_configure(struct slots *s, uint32_t limit, uint32_t queue_limit, bool
     pthread_mutex_unlock(&s->lock);
 }
 
+static const struct slot_waiter *last_of(const struct slots *s)
+{
+    return s->first ? (const struct slot_waiter *)((const char *)s->last -
+                                                   offsetof(struct slot_waiter, next))
+                    : NULL;
+}
+
+/* Under lock.  Most schedulers give all jobs one rank: then the end of the queue is it. */
+static void queue_up(struct slots *s, struct slot_waiter *w)
+{
+    struct slot_waiter **at = &s->first;
+    const struct slot_waiter *last = last_of(s);
+
+    if (last && last->rank <= w->rank)
+        at = s->last;
+    while (*at && (*at)->rank <= w->rank)
+        at = &(*at)->next;
+    w->next = *at;
+    *at = w;
+    if (!w->next)
+        s->last = &w->next;
+    s->queued++;
+}
+
 enum slot_answer slots_take(struct slots *s, struct slot_waiter *w, bool may_wait)
 {
     enum slot_answer answer = SLOT_NONE;
@@ -61,10 +85,7 @@ enum slot_answer slots_take(struct slots *s, struct slot_waiter *w, bool may_wai
         s->running++;
         answer = SLOT_TAKEN;
     } else if (may_wait && s->queue_enabled && s->queued < s->queue_limit) {
-        w->next = NULL;
-        *s->last = w;
-        s->last = &w->next;
-        s->queued++;
+        queue_up(s, w);
         answer = SLOT_QUEUED;
     }
     pthread_mutex_unlock(&s->lock);

@@ -1,8 +1,8 @@
 /*
  * slots.h - how many functions run at once on this node, and who waits for a turn.
  *
- * A slot that is given back goes straight to the job that waits longest, on
- * whatever thread that lives: it is told by a task on its reactor.  So a slot
+ * A slot that is given back goes straight to the first that waits, by rank and
+ * then by time, on whatever thread that lives: it is told by a task on its reactor.  So a slot
  * is never idle while a job waits, and nobody polls.
  *
  * Invariant: running <= slots (after a lowering of slots: until enough ended),
@@ -28,6 +28,7 @@ struct slots {
 struct slot_waiter {
     struct task task; /* carries the slot to its thread */
     struct slot_waiter *next;
+    uint64_t rank; /* the lowest gets the next slot, of equal ones who waits longest */
     struct reactor *home;
     void (*granted)(struct slot_waiter *); /* on home's thread: the slot is yours */
 };

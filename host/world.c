@@ -54,6 +54,32 @@ static const char *peer_name(void *ctx, uint32_t peer)
     return peer < n->peers.n_all ? n->peers.all[peer]->name : NULL;
 }
 
+static const char *name_of_function(void *ctx, uint32_t function)
+{
+    struct node *n = ctx;
+
+    return function_name(&n->names, function);
+}
+
+static const char *address(void *ctx, uint32_t peer)
+{
+    struct node *n = ctx;
+
+    if (peer == P2P_NONE)
+        return n->advertised.text;
+    return peer < n->peers.n_all ? n->peers.all[peer]->endpoint.text : NULL;
+}
+
+static bool tell(void *ctx, uint32_t peer, const char *scheduler, const void *message, uint32_t len)
+{
+    (void)ctx;
+    (void)peer;
+    (void)scheduler;
+    (void)message;
+    (void)len;
+    return false;
+}
+
 static uint64_t seed(void *ctx)
 {
     uint64_t bits;
@@ -88,6 +114,9 @@ const struct world host_world = {
     .peer_up = peer_up,
     .peer_id = peer_id,
     .peer_name = peer_name,
+    .function_name = name_of_function,
+    .address = address,
+    .tell = tell,
     .seed = seed,
     .log = log_plugin,
     .run_here = world_run_here,

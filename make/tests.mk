@@ -1,6 +1,6 @@
 # The tests: tests/ mirrors the tree, each test_*.c is one program.
 #
-# A test links everything of the node but main.c.  One that fakes a part of it says
+# A test links everything of the node but main.c, those of tests/sim/ of the simulator.  One that fakes a part of it says
 # in its first line what it links instead:   // link: engine/decision.c tests/fake.c
 # The support*.c beside it are linked too, and those of tests/host by all below it.
 
@@ -12,10 +12,11 @@ CLUSTER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cluster/test_*.c))
 TEST_SOS  := $(patsubst %.c,$(B)/%.so,$(wildcard tests/engine/plugins/*.c tests/cluster/plugins/*.c))
 ALL_TESTS := $(UNITS) $(PLUGIN_TESTS) $(CLUSTER_TESTS)
 
+lib_of = $(if $(filter tests/sim/%,$(1)),$(SIM_OBJ),$(LIB_OBJ))
 linked_instead = $(shell sed -n '1s|^// link: ||p' $(1))
 define unit
-$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),$(patsubst %.c,$(B)/%.o,$(call linked_instead,$(1))),$(LIB_OBJ)) $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(dir $(1))support*.c $(if $(filter tests/host/%,$(1)),tests/host/support*.c))))
-	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(HOST_LIBS)
+$(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),$(patsubst %.c,$(B)/%.o,$(call linked_instead,$(1))),$(call lib_of,$(1))) $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(dir $(1))support*.c $(if $(filter tests/host/%,$(1)),tests/host/support*.c))))
+	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(HOST_LIBS) $(if $(filter tests/sim/%,$(1)),-lsqlite3)
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call unit,$(t))))
 

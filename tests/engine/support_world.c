@@ -114,10 +114,13 @@ static void world_log(void *ctx, const char *instance, uint32_t level, const cha
     pthread_mutex_unlock(&f->log_lock);
 }
 
-static void world_run_here(struct decision *d, bool may_wait)
+static void world_run_here(struct decision *d, bool may_wait, uint64_t rank)
 {
     job_of(d)->final_calls++;
-    trace(job_of(d), may_wait ? "run " : "run_now ");
+    trace(job_of(d), may_wait ? "run" : "run_now");
+    if (rank)
+        trace(job_of(d), "@%llu", (unsigned long long)rank);
+    trace(job_of(d), " ");
 }
 
 static void world_forward(struct decision *d, uint32_t peer)
@@ -314,6 +317,7 @@ void fake_begin(struct fake *f, struct fake_job *j, uint64_t deadline_ns)
 
     /* Nothing may depend on what was in this memory before. */
     memset(&j->decision, 0xa5, sizeof(j->decision));
+    j->decision.room = (struct decision_room){j->memory, sizeof(j->memory), j->scheduler};
     j->fake = f;
     j->trace[0] = '\0';
     j->final_calls = 0;

@@ -38,6 +38,8 @@ struct fake {
  * "timer+500 probe2 stop run run_now forward3 refuse429 " */
 struct fake_job {
     struct decision decision; /* first */
+    char scheduler[DECISION_SCHEDULER];
+    _Alignas(16) unsigned char memory[512];
     struct fake *fake;
     char trace[1024];
     uint32_t round;       /* that the world was last told */

@@ -100,8 +100,8 @@ static void bad_plugins_are_refused(void **state)
 {
     static const char *const bad[][2] = {
         {"bad_magic", "p2p_plugin"},
-        {"bad_major", "ABI 2.0, this host speaks 1.0; rebuild it against sdk/"},
-        {"needs_newer", "ABI 1.1"},
+        {"bad_major", "ABI 2.0, this host speaks 1.1; rebuild it against sdk/"},
+        {"needs_newer", "ABI 1.2"},
         {"no_symbol", "p2p_plugin"},
         {"crashes_at_load", "does not export p2p_plugin"},
         {"empty", "no scheduler"},

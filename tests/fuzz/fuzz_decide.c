@@ -14,6 +14,7 @@ enum { JOBS = 4, PEERS = 8, PROBE_TIMEOUT = 5000, DRAIN = 2000 };
 
 struct job {
     struct decision decision; /* first */
+    _Alignas(16) unsigned char memory[128];
     bool open, has_outcome;
     uint32_t round;
     unsigned outcomes;
@@ -226,8 +227,9 @@ static uint64_t seed(void *ctx)
     return 1;
 }
 
-static void run_here(struct decision *d, bool may_wait)
+static void run_here(struct decision *d, bool may_wait, uint64_t rank)
 {
+    (void)rank;
     MUST(!w.locked && d->state == DECISION_LOCAL);
     if (w.at_once & 1)
         end_job(job_of(d), may_wait ? P2P_OUT_RAN : P2P_OUT_FULL);
@@ -324,6 +326,7 @@ static void begin(struct job *j)
         job.override = OVERRIDE_BYPASS + (deadline >> 1 & 7) % 3;
     job.deadline_ns = deadline & 1 ? w.now + 32u * deadline : 0;
     memset(&j->decision, 0xa5, sizeof(j->decision));
+    j->decision.room = (struct decision_room){j->memory, sizeof(j->memory), NULL};
     j->open = true;
     j->outcomes = 0;
     w.expected += !job.override && w.engine->current && w.engine->current->ops.outcome;

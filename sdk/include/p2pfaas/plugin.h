@@ -37,7 +37,7 @@ extern "C" {
 
 #define P2P_ABI_MAGIC 0x46503250u /* "P2PF" */
 #define P2P_ABI_MAJOR 1           /* must be equal on both sides */
-#define P2P_ABI_MINOR 0           /* fields appended since MAJOR */
+#define P2P_ABI_MINOR 1           /* fields appended since MAJOR */
 #define P2P_ERRLEN 256
 #define P2P_NONE 0xffffffffu /* "no peer" */
 
@@ -189,7 +189,7 @@ struct p2p_request {
  * is LOCAL, so `return (struct p2p_action){0}` is always a legal answer. ---- */
 
 enum {
-    P2P_LOCAL = 0, /* a = 0, or P2P_NO_WAIT */
+    P2P_LOCAL = 0, /* a = 0, or P2P_NO_WAIT; t = rank in the queue (1.1), see p2p_local_at() */
     P2P_FORWARD,   /* a = peer id */
     P2P_REJECT,    /* a = HTTP status, 0 = 503 */
     P2P_PROBE,     /* a = count | need << 16, t = timeout */
@@ -197,6 +197,7 @@ enum {
     P2P_DONE       /* ends a TICK */
 };
 enum { P2P_NO_WAIT = 1u /* LOCAL: refuse the job when no slot is free now */ };
+enum { P2P_MESSAGE_MAX = 1024 /* bytes of one tell() */ };
 struct p2p_action {
     uint32_t kind;
     uint32_t a;
@@ -272,6 +273,13 @@ struct p2p_scheduler {
     bool (*load)(void *self, struct p2p_stream *in);      /* [load], after init */
     void (*params_changed)(void *self);                   /* [loop] */
     const void *(*extension)(void *self, const char *id); /* [load] */
+    /* Since 1.1. */
+    /* Slots behind rq->probe that this instance wants, at most max_probes, which
+     * stands where this is NULL; asked once, after init.  [load] */
+    uint32_t (*probes)(const void *self);
+    /* What the instance of the scheduler of the same name at peer rq->from told this
+     * one.  There is no job; rq has the world only.  `message` is 8-aligned.  [loop] */
+    void (*heard)(void *self, const struct p2p_request *rq, const void *message, uint32_t len);
 };
 
 /* ---- learner ---- */
@@ -336,6 +344,18 @@ struct p2p_host {
     bool (*act)(const struct p2p_host *, const float *state, uint64_t mask, struct p2p_choice *out);
     void (*reward)(const struct p2p_host *, uint64_t episode, float reward, const float *next);
     const void *(*extension)(const struct p2p_host *, const char *id); /* [any] */
+    /* Since 1.1. */
+    /* Sends a message of 1 to P2P_MESSAGE_MAX bytes to the scheduler at that peer, which
+     * hears it if it has the same name as this one.  It is copied, may be lost or late, and
+     * costs what a probe costs.  Both ends must agree on its bytes, byte order included.
+     * False when it was not sent: no such peer, a bad length, or too many under way.
+     * From decide(), outcome() and heard(); not from init().  [loop] */
+    bool (*tell)(const struct p2p_host *, uint32_t peer, const void *message, uint32_t len);
+    /* Of rq->function; the same on every node, where ids are not.  NULL: no such.  [loop] */
+    const char *(*function_name)(const struct p2p_host *, uint32_t function);
+    /* "192.0.2.7:18080": where nodes reach that peer, or with P2P_NONE this one.  The same
+     * on every node, where names and ids are not.  NULL: no such peer.  [loop] */
+    const char *(*address)(const struct p2p_host *, uint32_t peer);
 };
 
 /* ---- module entry.  The first 16 bytes never change, in any major. ---- */
@@ -396,6 +416,12 @@ static inline struct p2p_action p2p_local_or_lose(void)
 {
     return p2p_action_(P2P_LOCAL, P2P_NO_WAIT, 0);
 }
+/* Run here; while it waits, before all that have a higher rank and after those that have
+ * the same or a lower one.  0 is p2p_local(); EDF's rank is the deadline. */
+static inline struct p2p_action p2p_local_at(uint64_t rank)
+{
+    return p2p_action_(P2P_LOCAL, 0, rank);
+}
 static inline struct p2p_action p2p_done(void)
 {
     return p2p_action_(P2P_DONE, 0, 0);
@@ -433,17 +459,27 @@ static inline double p2p_rand_unit(const struct p2p_host *h)
 {
     return (double)(h->rand(h) >> 11) / 9007199254740992.0; /* 2^53 */
 }
-/* Fill probe[] with up to k distinct peers chosen uniformly; returns how many. */
+/* Fill probe[] with up to k distinct peers, in random order, all equally likely; returns
+ * how many.  The work grows with k, not with the peers: Floyd's algorithm (Bentley and
+ * Floyd, doi:10.1145/30401.315746), shuffled on the way. */
 static inline uint32_t p2p_sample(const struct p2p_request *rq, uint32_t k)
 {
-    uint32_t i, n = 0;
+    uint32_t i, j, n = 0;
 
     if (k > rq->probe_cap)
         k = rq->probe_cap;
-    for (i = 0; i < rq->n_peers; i++) {
-        uint64_t j = n < k ? n++ : p2p_rand_below(rq->host, i + 1u);
-        if (j < k)
-            rq->probe[j].peer = rq->peers[i].id;
+    if (k > rq->n_peers)
+        k = rq->n_peers;
+    for (j = rq->n_peers - k; n < k; j++) {
+        uint32_t id = rq->peers[p2p_rand_below(rq->host, j + 1u)].id;
+
+        for (i = 0; i < n && rq->probe[i].peer != id; i++)
+            ;
+        if (i < n)
+            id = rq->peers[j].id;
+        i = n ? (uint32_t)p2p_rand_below(rq->host, n + 1u) : 0;
+        rq->probe[n++].peer = rq->probe[i].peer;
+        rq->probe[i].peer = id;
     }
     return n;
 }
