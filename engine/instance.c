@@ -37,36 +37,9 @@ static void *host_alloc(const struct p2p_host *h, size_t size)
 
 /* ---- services ---- */
 
-static uint64_t rotate(uint64_t x, int k)
-{
-    return x << k | x >> (64 - k);
-}
-
-/* xoshiro256** by Blackman and Vigna, doi:10.1145/3460772. */
 static uint64_t host_rand(const struct p2p_host *h)
 {
-    uint64_t *s = instance_of(h)->rng;
-    uint64_t result = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
-
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotate(s[3], 45);
-    return result;
-}
-
-/* splitmix64, as its authors advise for filling the state from one number. */
-static void seed_rng(struct instance *i, uint64_t seed)
-{
-    for (int k = 0; k < 4; k++) {
-        uint64_t z = seed += 0x9e3779b97f4a7c15u;
-
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-        i->rng[k] = z ^ z >> 31;
-    }
+    return random_next(&instance_of(h)->random);
 }
 
 static void host_log(const struct p2p_host *h, uint32_t level, const char *msg)
@@ -420,7 +393,7 @@ struct instance *instance_new(const struct world *world, void *ctx, struct catal
     i->world_ctx = ctx;
     i->generation = ++generations;
     snprintf(i->name, sizeof(i->name), "%s", s->name);
-    seed_rng(i, world->seed(ctx));
+    random_seed(&i->random, world->seed(ctx));
     fill_host(i);
     i->self = calloc(1, i->ops.instance_size ? i->ops.instance_size : 1);
     if (!i->self) {

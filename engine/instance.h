@@ -7,6 +7,7 @@
 #ifndef ENGINE_INSTANCE_H
 #define ENGINE_INSTANCE_H
 
+#include "base/random.h"
 #include "engine/decision.h"
 
 enum { INSTANCE_METRICS = 64, INSTANCE_FULL = DECISION_SCHEDULER };
@@ -34,7 +35,7 @@ struct instance {
     bool by_alias;
     uint32_t n_params;
     uint64_t generation;
-    uint64_t rng[4]; /* locked */
+    struct random random; /* locked */
     struct arena *arena;
     size_t arena_bytes;
     bool may_alloc;
