@@ -17,8 +17,7 @@ struct next_move {
  * -1 when memory is short. */
 static int give_memory(struct decision *d, const struct instance *i)
 {
-    size_t state = (i->ops.decision_size + 15u) & ~(size_t)15;
-    size_t total = state + i->n_probes * sizeof(struct p2p_probe);
+    size_t state = decision_state_bytes(i), total = decision_bytes(i);
     unsigned char *at = d->room.memory;
 
     d->heap = NULL;

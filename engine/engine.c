@@ -265,6 +265,26 @@ void engine_drain(struct engine *e)
     }
 }
 
+size_t engine_room(struct engine *e)
+{
+    size_t bytes;
+
+    e->world->enter(e->ctx, NULL);
+    bytes = e->current ? decision_bytes(e->current) : 0;
+    e->world->leave(e->ctx);
+    return bytes;
+}
+
+uint64_t engine_period(struct engine *e)
+{
+    uint64_t period;
+
+    e->world->enter(e->ctx, NULL);
+    period = e->current ? e->current->ops.tick_ns : 0;
+    e->world->leave(e->ctx);
+    return period;
+}
+
 uint64_t engine_tick(struct engine *e)
 {
     struct p2p_node node = {.size = sizeof(node)};

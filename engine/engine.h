@@ -70,6 +70,11 @@ int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRL
 /* Settings may change while running.  [any thread] */
 void engine_configure(struct engine *e, const struct engine_settings *settings);
 
+/* Bytes of a decision_room that make the current instance's decisions need no malloc, and
+ * the time between its TICKs, 0 = none.  */
+size_t engine_room(struct engine *e);
+uint64_t engine_period(struct engine *e);
+
 /* Sends a TICK to the current instance; returns its period, 0 = none.  Call it
  * again after that time.  [one thread] */
 uint64_t engine_tick(struct engine *e);

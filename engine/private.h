@@ -20,6 +20,16 @@ struct engine {
     struct engine_stats stats;
 };
 
+/* Of the plugin's state, rounded up so that the probe slots behind it are aligned. */
+static inline size_t decision_state_bytes(const struct instance *i)
+{
+    return (i->ops.decision_size + 15u) & ~(size_t)15;
+}
+static inline size_t decision_bytes(const struct instance *i)
+{
+    return decision_state_bytes(i) + i->n_probes * sizeof(struct p2p_probe);
+}
+
 /* All under the world's lock. */
 void engine_pin(struct instance *i, struct decision *d);
 /* Returns the instance when it is to be freed, after the lock was left. */
