@@ -8,9 +8,12 @@
 #ifndef SIM_SCENARIO_H
 #define SIM_SCENARIO_H
 
+#include <stdio.h>
+
 #include <p2pfaas/plugin.h>
 
 enum {
+    SCENARIO_MAX_NAME = 28, /* of a group */
     SCENARIO_MAX_NODES = 4000000,
     SCENARIO_MAX_GROUPS = 256,
     SCENARIO_MAX_FUNCTIONS = 256,
@@ -40,6 +43,7 @@ struct distribution_config {
 
 struct sim_function_config {
     const char *name;
+    int line;
     double weight; /* share of the jobs of a node whose arrivals do not say which function */
     struct distribution_config service;
     int64_t deadline; /* from arrival; 0 = none */
@@ -78,6 +82,7 @@ struct arrival_config {
 
 /* ---- nodes ---- */
 
+/* Every `line` here is for scenario_place(). */
 struct name_value {
     const char *name, *value; /* name is NULL in a list by order */
     int line;
@@ -154,6 +159,13 @@ struct run_config {
     int64_t seed;
 };
 
+/* A setting from elsewhere: the path of its key, as in "nodes.pi.arrivals.load", and
+ * any value that YAML writes in one line. */
+struct scenario_override {
+    const char *path, *value;
+    const char *from; /* said before the path in errors; NULL = "--set" */
+};
+
 struct scenario {
     const char *file, *name, *summary;
     const char *plugins; /* folder */
@@ -166,6 +178,26 @@ struct scenario {
     struct fault_config *fault;
     unsigned n_faults;
     uint32_t n_nodes; /* of all groups; nodes are numbered in order of the groups */
+    char **origin;    /* "--set nodes.pi.slots", of each override */
+    unsigned n_origins;
 };
+
+/* Reads the file (with its matrix), each override on top of it in their order, and checks
+ * all but plugins, their parameters and the content of traces.  In a path, groups and
+ * functions go by their name, other elements of lists by their number from 1; '*' is all
+ * of them; a key of groups alone ("slots", "arrivals.load") is of all groups.  Files are
+ * relative to the scenario's folder, those of --set to the working directory.
+ * 0, or -1 with "FILE:LINE: key: what is wrong; allowed: what is right".  *s need not be
+ * initialised; on failure nothing is left in it. */
+int scenario_read(struct scenario *s, const char *file, const struct scenario_override *o,
+                  unsigned n, char err[P2P_ERRLEN]);
+void scenario_release(struct scenario *s);
+
+/* Where something was said, for a message: "first.yaml:12", "--set nodes.pi.slots", or
+ * "first.yaml" for a default. */
+void scenario_place(const struct scenario *s, int line, char *out, size_t size);
+
+/* Every key: help, what is allowed, default. */
+void scenario_print_keys(FILE *out);
 
 #endif
