@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/config_yaml.h"
-#include "host/suggest.h"
+#include "base/suggest.h"
 
 /* A change of a parameter, or one more. */
 static int override_parameter(struct config *c, const char *name, const char *value, char *why)

@@ -1,8 +1,8 @@
 /*
  * suggest.h - what to say about a name that nobody knows.
  */
-#ifndef HOST_SUGGEST_H
-#define HOST_SUGGEST_H
+#ifndef BASE_SUGGEST_H
+#define BASE_SUGGEST_H
 
 #include <p2pfaas/plugin.h>
 
