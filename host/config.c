@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uthash.h>
 
+#include "base/paths.h"
 #include "host/config_yaml.h"
 #include "host/log.h"
 
@@ -216,46 +216,9 @@ void config_parameter_place(const struct config *c, const struct pair *p, char *
     place(c, p->line, "scheduler.parameters", out, size);
 }
 
-/* ---- ${BIN} and ${LIB} ---- */
-
-/* The folder of the running program. */
-static void own_folder(char *out, size_t size)
-{
-    ssize_t n = readlink("/proc/self/exe", out, size - 1);
-    char *slash;
-
-    out[n > 0 ? n : 0] = '\0';
-    slash = strrchr(out, '/');
-    if (slash)
-        *slash = '\0';
-    else
-        snprintf(out, size, ".");
-}
-
 char *config_expand(const char *text)
 {
-    static const struct {
-        const char *name, *tail;
-    } known[] = {{"${BIN}", ""}, {"${LIB}", "/../lib/p2pfaas"}};
-    enum { N = sizeof(known) / sizeof(known[0]) };
-    char folder[2048];
-    struct buf out;
-
-    own_folder(folder, sizeof(folder));
-    buf_init(&out, CONFIG_MAX_TEXT);
-    while (*text) {
-        unsigned k = 0;
-
-        while (k < N && strncmp(text, known[k].name, strlen(known[k].name)) != 0)
-            k++;
-        if (k == N ? buf_append(&out, text++, 1) : buf_printf(&out, "%s%s", folder, known[k].tail))
-            break;
-        if (k < N)
-            text += strlen(known[k].name);
-    }
-    if (*text || !buf_text(&out))
-        buf_release(&out);
-    return out.data;
+    return path_expand(text, CONFIG_MAX_TEXT);
 }
 
 /* ---- lists that grow ---- */
