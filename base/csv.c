@@ -217,7 +217,7 @@ int csv_read_header(struct csv *c, char err[P2P_ERRLEN])
     for (unsigned i = 0; i < c->n_fields; i++)
         size += strlen(c->field[i]) + 1;
     c->header = malloc(size);
-    c->header_names = calloc(c->n_fields, sizeof(*c->header_names));
+    c->header_names = calloc(c->n_fields + 1, sizeof(*c->header_names));
     if (!c->header || !c->header_names)
         return csv_fail(c, err, "out of memory");
     for (unsigned i = 0; i < c->n_fields; i++) {
