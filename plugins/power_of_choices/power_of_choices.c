@@ -104,6 +104,13 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     return p2p_ask(n, 0, 0);
 }
 
+static uint32_t probes(const void *self)
+{
+    const struct power_of_choices *p = self;
+
+    return (uint32_t)p->fanout;
+}
+
 static const struct p2p_scheduler power_of_choices_ops = {
     .size = sizeof(power_of_choices_ops),
     .name = "power_of_choices",
@@ -115,6 +122,7 @@ static const struct p2p_scheduler power_of_choices_ops = {
     .decision_size = sizeof(struct choice),
     .max_probes = MOST_PROBES,
     .decide = decide,
+    .probes = probes,
 };
 
 P2P_SCHEDULER_PLUGIN(power_of_choices_ops);

@@ -231,10 +231,12 @@ struct mock *mock_new(const struct p2p_module *module, const char *settings)
     m->node = (struct p2p_node){.size = sizeof(m->node), .slots = 4, .queue_limit = 100};
     m->peers = block(0);
     m->rq.state = block(m->ops->decision_size);
-    m->rq.probe = block(m->ops->max_probes * sizeof(struct p2p_probe));
     set_parameters(m, settings);
     if (m->ops->init && m->ops->init(m->self, &m->host, err))
         fail_msg("%s: init failed: %s", m->ops->name, err);
+    m->rq.probe_cap = m->ops->probes ? m->ops->probes(m->self) : m->ops->max_probes;
+    assert_in_range(m->rq.probe_cap, 0, m->ops->max_probes);
+    m->rq.probe = block(m->rq.probe_cap * sizeof(struct p2p_probe));
     mock_arrive(m);
     return m;
 }
@@ -279,7 +281,7 @@ void mock_arrive(struct mock *m)
                                  .node = &m->node,
                                  .n_peers = m->rq.n_peers,
                                  .probe = m->rq.probe,
-                                 .probe_cap = m->ops->max_probes,
+                                 .probe_cap = m->rq.probe_cap,
                                  .state = m->rq.state};
     memset(m->rq.state, 0, m->ops->decision_size);
 }

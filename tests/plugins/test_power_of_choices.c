@@ -142,6 +142,18 @@ static void fewer_peers_than_fanout_are_all_asked(void **state)
     mock_free(m);
 }
 
+static void it_has_as_many_probe_slots_as_its_fanout(void **state)
+{
+    struct mock *m = make("fanout=2", 10), *most = make("fanout=64", 100);
+
+    (void)state;
+    assert_int_equal(m->rq.probe_cap, 2);
+    assert_int_equal(most->rq.probe_cap, 64);
+    asks(most, 9, 64);
+    mock_free(m);
+    mock_free(most);
+}
+
 static void without_peers_it_runs_here(void **state)
 {
     struct mock *m = make("fanout=8", 0);
@@ -529,6 +541,7 @@ int main(void)
         cmocka_unit_test(the_peers_asked_are_distinct),
         cmocka_unit_test(every_set_of_peers_is_equally_likely),
         cmocka_unit_test(fewer_peers_than_fanout_are_all_asked),
+        cmocka_unit_test(it_has_as_many_probe_slots_as_its_fanout),
         cmocka_unit_test(without_peers_it_runs_here),
         cmocka_unit_test(a_job_that_made_its_hops_runs_here),
         cmocka_unit_test(the_least_loaded_gets_the_job),
