@@ -44,7 +44,7 @@ struct adaptive {
 struct choice {
     uint64_t tried; /* bit i: probe[i] was forwarded to, and refused */
     uint32_t n_tried;
-    bool asked, below; /* T, when asked */
+    bool below; /* T, when it arrived */
 };
 
 static const struct p2p_param params[] = {
@@ -150,7 +150,7 @@ static bool pays(const struct adaptive *a, const struct p2p_request *rq, struct 
         return false;
     if (!c->below)
         return true;
-    return a->explore > 0 && load >= a->min_threshold && p2p_rand_unit(rq->host) < a->explore;
+    return load >= a->min_threshold && p2p_rand_unit(rq->host) < a->explore;
 }
 
 static struct p2p_action decide(void *self, const struct p2p_request *rq)
@@ -158,11 +158,10 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     struct adaptive *a = self;
     struct choice *c = rq->state;
 
-    if (c->asked && (rq->event == P2P_EV_PROBED || rq->event == P2P_EV_REFUSED))
+    if (rq->event == P2P_EV_PROBED || rq->event == P2P_EV_REFUSED)
         return settle(a, rq, c);
     if (rq->event != P2P_EV_ARRIVAL || !pays(a, rq, c))
         return here(a);
-    c->asked = true;
     return p2p_ask(p2p_sample(rq, (uint32_t)a->fanout), 0, 0);
 }
 

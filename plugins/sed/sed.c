@@ -170,7 +170,7 @@ static void outcome(void *self, const struct p2p_request *rq, const struct p2p_o
         return;
     if (out->status == P2P_OUT_RAN)
         learn_here(s, rq->function, (double)out->run_ns);
-    else if (out->status == P2P_OUT_FORWARDED && out->peer != P2P_NONE)
+    else if (out->status == P2P_OUT_FORWARDED)
         learn_peer(s, rq->function, out->peer, (double)out->run_ns, rq->now_ns);
 }
 

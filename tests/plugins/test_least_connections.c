@@ -134,6 +134,22 @@ static void by_slots_a_big_peer_gets_more(void **state)
     mock_free(m);
 }
 
+static void else_slots_do_not_matter(void **state)
+{
+    static const uint32_t inflight[2] = {3, 2};
+    struct mock *m = make("", 2);
+
+    (void)state;
+    sent(m, inflight);
+    m->peers[0].slots = 100;
+    m->node.slots = 1;
+    mock_load(m, 2, 0);
+    mock_is(mock_job(m, 0), p2p_local());
+    mock_load(m, 3, 0);
+    mock_is(mock_job(m, 0), p2p_forward(FIRST + 1));
+    mock_free(m);
+}
+
 static void by_slots_equal_fractions_are_equal(void **state)
 {
     struct mock *m = make("per_slot=true", 2);
@@ -239,6 +255,7 @@ int main(void)
         cmocka_unit_test(equal_peers_are_drawn),
         cmocka_unit_test(jobs_spread_evenly_over_idle_peers),
         cmocka_unit_test(by_slots_a_big_peer_gets_more),
+        cmocka_unit_test(else_slots_do_not_matter),
         cmocka_unit_test(by_slots_equal_fractions_are_equal),
         cmocka_unit_test(unknown_slots_are_one),
         cmocka_unit_test(a_refused_job_goes_to_the_next),

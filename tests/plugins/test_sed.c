@@ -276,10 +276,11 @@ static void before_it_ran_here_peers_tell_how_long_a_function_takes(void **state
 
     (void)state;
     ran_at(m, FIRST, RESIZE, 50 * MS);
+    ran_at(m, FIRST, RESIZE, 150 * MS);
     slowness_is(m, RESIZE, 1); /* nothing to compare with */
     arrives(m, RESIZE, 7);
     mock_answer(m, 0, 0, 0);
-    m->rq.probe[0].rtt_ns = 49 * MS;
+    m->rq.probe[0].rtt_ns = 99 * MS;
     mock_is(mock_decide(m, P2P_EV_PROBED), p2p_forward(FIRST));
     ran_here(m, RESIZE, 10 * MS); /* which counts for all */
     arrives(m, RESIZE, 7);
@@ -291,12 +292,28 @@ static void before_it_ran_here_peers_tell_how_long_a_function_takes(void **state
     mock_free(m);
 }
 
+static void and_a_peer_known_to_be_slow_is_allowed_for(void **state)
+{
+    struct mock *m = make("", 1);
+
+    (void)state;
+    ran_here(m, SPEECH, 10 * MS);
+    ran_at(m, FIRST, SPEECH, 40 * MS);
+    ran_at(m, FIRST, RESIZE, 80 * MS); /* 20 ms here */
+    for (uint64_t rtt = 79; rtt <= 81; rtt += 2) {
+        arrives(m, RESIZE, 31); /* 160 ms here, 80 there */
+        mock_answer(m, 0, 0, 0);
+        m->rq.probe[0].rtt_ns = rtt * MS;
+        mock_is(mock_decide(m, P2P_EV_PROBED), rtt < 80 ? p2p_forward(FIRST) : p2p_local());
+    }
+    mock_free(m);
+}
+
 static void some_outcomes_teach_nothing(void **state)
 {
     static const struct p2p_outcome useless[] = {
         {.status = P2P_OUT_FORWARDED, .http_status = 500, .peer = FIRST, .run_ns = MS},
         {.status = P2P_OUT_FORWARDED, .http_status = 200, .peer = FIRST, .run_ns = 0},
-        {.status = P2P_OUT_FORWARDED, .http_status = 200, .peer = P2P_NONE, .run_ns = MS},
         {.status = P2P_OUT_FAILED, .http_status = 502, .peer = FIRST, .run_ns = MS},
         {.status = P2P_OUT_REJECTED, .http_status = 503, .peer = P2P_NONE, .run_ns = MS},
         {.status = P2P_OUT_CANCELLED, .peer = FIRST, .run_ns = MS},
@@ -495,6 +512,9 @@ static void what_it_learned_goes_to_the_next_and_garbage_does_not(void **state)
     t.at = 0;
     memset(t.data, 0xff, ++t.len); /* not a number, each of them */
     assert_false(other->ops->load(other->self, &in));
+    t.at = 0;
+    memset(t.data, 0xbf, t.len); /* negative */
+    assert_false(other->ops->load(other->self, &in));
     t.cap = t.len;
     assert_false(old->ops->save(old->self, &out));
     free(t.data);
@@ -518,6 +538,7 @@ int main(void)
         cmocka_unit_test(it_follows_a_peer_that_became_slow),
         cmocka_unit_test(what_is_known_of_a_peer_fades),
         cmocka_unit_test(before_it_ran_here_peers_tell_how_long_a_function_takes),
+        cmocka_unit_test(and_a_peer_known_to_be_slow_is_allowed_for),
         cmocka_unit_test(some_outcomes_teach_nothing),
         cmocka_unit_test(a_lie_counts_a_thousand_times_at_most),
         cmocka_unit_test(ids_that_share_a_place_displace_each_other),

@@ -311,6 +311,7 @@ static void hops_no_peers_and_odd_events_run_here(void **state)
     (void)state;
     mock_load(m, 9, 0);
     mock_is(mock_job(m, 1), one);
+    mock_answer(m, 0, 8, 0);
     mock_is(mock_job(m, 2), p2p_local_or_lose());
     for (uint32_t event = P2P_EV_PROBED; event < 40; event++) {
         mock_arrive(m);
