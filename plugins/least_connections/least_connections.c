@@ -11,8 +11,9 @@
  *
  * The fewest win; with `per_slot` the fewest for each slot, the weighted form of it for
  * nodes of unequal size.  This node wins against an equal peer, since a forward costs
- * time; equal peers are drawn.  A slow peer answers late, keeps its jobs for longer, and
- * so gets fewer.
+ * time.  Equal peers are drawn, with `per_slot` in proportion to their slots: in a large
+ * network most peers have no job of ours, and would get the same, big and small.  A slow
+ * peer answers late, keeps its jobs for longer, and so gets fewer.
  *
  * A peer that refuses is not tried again for that job; after 8 refusals it runs here.
  */
@@ -64,20 +65,24 @@ static uint32_t fewest(const struct least_connections *l, const struct p2p_reque
 {
     const struct p2p_node *node = rq->node;
     double best = share(l, (uint64_t)node->load + node->queue, node->slots);
-    uint32_t peer = P2P_NONE, equals = 0;
+    uint32_t peer = P2P_NONE;
+    uint64_t equals = 0; /* their weights */
 
     for (uint32_t i = 0; i < rq->n_peers; i++) {
         const struct p2p_peer *p = &rq->peers[i];
         double jobs = share(l, p->inflight, p->slots);
+        uint32_t weight = l->per_slot && p->slots ? p->slots : 1;
 
         if (jobs > best || (peer == P2P_NONE && jobs >= best) || was_tried(c, p->id))
             continue;
         if (jobs < best) {
             best = jobs;
             peer = p->id;
-            equals = 1;
-        } else if (p2p_rand_below(rq->host, ++equals) == 0) {
-            peer = p->id;
+            equals = weight;
+        } else {
+            equals += weight;
+            if (p2p_rand_below(rq->host, equals) < weight)
+                peer = p->id;
         }
     }
     return peer;

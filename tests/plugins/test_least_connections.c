@@ -150,7 +150,7 @@ static void else_slots_do_not_matter(void **state)
     mock_free(m);
 }
 
-static void by_slots_equal_fractions_are_equal(void **state)
+static void by_slots_equal_peers_are_drawn_by_their_size(void **state)
 {
     struct mock *m = make("per_slot=true", 2);
     unsigned counts[2] = {0};
@@ -164,7 +164,16 @@ static void by_slots_equal_fractions_are_equal(void **state)
     m->peers[1].inflight = 3;
     for (int i = 0; i < JOBS; i++)
         counts[mock_job(m, 0).a - FIRST]++;
-    mock_uniform(counts, 2);
+    assert_in_range(counts[1], JOBS * 73 / 100, JOBS * 77 / 100);
+    m->peers[0].slots = 0; /* as one */
+    m->peers[0].inflight = m->peers[1].inflight = 0;
+    counts[1] = 0;
+    for (int i = 0; i < JOBS; i++)
+        counts[1] += mock_job(m, 0).a == FIRST + 1;
+    assert_in_range(counts[1], JOBS * 88 / 100, JOBS * 92 / 100);
+    m->peers[0].slots = 3;
+    m->peers[0].inflight = 1;
+    m->peers[1].inflight = 3;
     mock_load(m, 1, 0); /* equal to both: stays */
     mock_is(mock_job(m, 0), p2p_local());
     mock_free(m);
@@ -256,7 +265,7 @@ int main(void)
         cmocka_unit_test(jobs_spread_evenly_over_idle_peers),
         cmocka_unit_test(by_slots_a_big_peer_gets_more),
         cmocka_unit_test(else_slots_do_not_matter),
-        cmocka_unit_test(by_slots_equal_fractions_are_equal),
+        cmocka_unit_test(by_slots_equal_peers_are_drawn_by_their_size),
         cmocka_unit_test(unknown_slots_are_one),
         cmocka_unit_test(a_refused_job_goes_to_the_next),
         cmocka_unit_test(after_eight_refusals_it_runs_here),
