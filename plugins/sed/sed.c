@@ -77,7 +77,7 @@ static const struct p2p_param params[] = {
                   "a node with fewer running and waiting jobs keeps the job"),
     P2P_PARAM_NUM(struct shortest_delay, weight, 0.1, 0.001, 1,
                   "of the newest run time in the means; the first ones weigh more"),
-    P2P_PARAM_DURATION(struct shortest_delay, forget, 60e9, 0, 86400e9,
+    P2P_PARAM_DURATION(struct shortest_delay, forget, 600e9, 0, 86400e9,
                        "a peer that ran no job for it is taken to be as fast as this node; 0: "
                        "never"),
     P2P_PARAM_INT(struct shortest_delay, max_hops, 1, 0, 1000, "forwards a job may make"),
