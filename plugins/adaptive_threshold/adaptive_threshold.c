@@ -25,6 +25,9 @@
  *   is not idle nor below min_threshold, is asked about with probability `explore`.
  *   There only a find counts; that none was found is no news.
  *
+ * The least T is 1 by default: a job that finds a free slot gains nothing elsewhere.  It
+ * does where running jobs slow each other down; a least T below 1 is for such nodes.
+ *
  * An idle node asks nobody.  Equal peers are drawn.  T is a gauge, and goes over to the
  * instance that follows.
  */
@@ -52,7 +55,7 @@ static const struct p2p_param params[] = {
                   "F: peers asked for their load in each decision"),
     P2P_PARAM_NUM(struct adaptive, threshold, 1, 0, 1000000,
                   "T at the start: running and waiting jobs for each slot"),
-    P2P_PARAM_NUM(struct adaptive, min_threshold, 0.25, 0, 1000000, "the least that T may become"),
+    P2P_PARAM_NUM(struct adaptive, min_threshold, 1, 0, 1000000, "the least that T may become"),
     P2P_PARAM_NUM(struct adaptive, max_threshold, 4, 0, 1000000, "the most that T may become"),
     P2P_PARAM_NUM(struct adaptive, step, 0.05, 0, 1000,
                   "how far one round of probes moves T; 0: T stays"),

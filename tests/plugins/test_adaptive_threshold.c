@@ -15,8 +15,11 @@ enum { FIRST = 50, JOBS = 12000 };
 
 static struct mock *make(const char *settings, uint32_t peers)
 {
-    struct mock *m = mock_new(&adaptive_threshold_plugin, settings);
+    char all[200];
+    struct mock *m;
 
+    snprintf(all, sizeof(all), "min_threshold=0.25 %s", settings);
+    m = mock_new(&adaptive_threshold_plugin, all);
     mock_peers(m, FIRST, peers);
     return m;
 }
@@ -104,6 +107,22 @@ static void equal_peers_are_drawn(void **state)
         counts[say(m, 2, 4, 8).a - FIRST]++;
     }
     mock_uniform(counts, 3);
+    mock_free(m);
+}
+
+static void by_default_a_node_with_a_free_slot_asks_nobody(void **state)
+{
+    struct mock *m = mock_new(&adaptive_threshold_plugin, "explore=1");
+
+    (void)state;
+    mock_peers(m, FIRST, 3);
+    for (int i = 0; i < 50; i++) {
+        for (uint32_t load = 0; load < 4; load++)
+            mock_is(arrives(m, load), p2p_local());
+        mock_is(arrives(m, 4), p2p_ask(1, 0, 0));
+        assert_int_equal(say(m, 0, 0, 4).kind, P2P_FORWARD);
+        threshold_is(m, 1);
+    }
     mock_free(m);
 }
 
@@ -378,6 +397,7 @@ int main(void)
         cmocka_unit_test(loads_are_for_each_slot),
         cmocka_unit_test(a_big_and_a_small_peer_compare),
         cmocka_unit_test(equal_peers_are_drawn),
+        cmocka_unit_test(by_default_a_node_with_a_free_slot_asks_nobody),
         cmocka_unit_test(an_idle_node_asks_nobody),
         cmocka_unit_test(a_find_lowers_it_and_asking_in_vain_raises_it),
         cmocka_unit_test(silence_is_no_news),
