@@ -60,17 +60,16 @@ static int read_nodes(struct reader *r, const yaml_node_t *at, struct fault_conf
                       const char *text)
 {
     size_t n = strcspn(text, "[");
+    bool all = strcmp(text, "*") == 0;
     const struct group_config *g;
     int64_t last;
     char name[64];
 
-    if (strcmp(text, "*") == 0)
-        text = "";
     snprintf(name, sizeof(name), "%.*s", (int)(n < 60 ? n : 60), text);
     g = find_group(reading_of(r)->s, name);
-    if (!g && text[0])
+    if (!g && !all)
         return unknown_group(r, at, name);
-    f->group = strdup(name);
+    f->group = strdup(all ? "" : name);
     if (!f->group)
         return reader_fail(r, at, "out of memory");
     if (!g || !text[n])

@@ -259,6 +259,9 @@ int scenario_read_nodes(struct reader *r, const yaml_node_t *n)
         return -1;
     if (reading_of(r)->s->n_groups)
         return 0;
+    if (n)
+        return reader_fail(r, n,
+                           "nodes: there are no nodes; allowed: as in [{name: n, count: 10}]");
     snprintf(r->err, P2P_ERRLEN,
              "%.100s: there are no nodes; allowed: as in nodes: [{name: n, count: 10}]", r->file);
     return -1;

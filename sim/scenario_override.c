@@ -11,14 +11,14 @@
 #include "base/suggest.h"
 #include "sim/scenario_private.h"
 
-enum { MOST_DEPTH = 16, MOST_NODES = 4096 };
+enum { MOST_DEPTH = 16, MOST_NODES = 4096, MOST_PLACES = 10000 };
 
 struct setting {
     struct reader *r;
     size_t line;      /* of what is added */
     int value;        /* node */
     unsigned n_nodes; /* of the value */
-    bool is_plugin;   /* of a scheduler */
+    unsigned n_places;
 };
 
 static int fail(const struct setting *s, const char *format, ...)
@@ -155,8 +155,8 @@ static bool is_named(const char *key)
 
 static int put(struct setting *s, int at, const char *key, const char *path, unsigned depth);
 
-/* A copy of a map without the parameters of another plugin. */
-static int copy_map(struct setting *s, int at, bool without_parameters)
+/* A copy of a map, without the key that the setting takes the place of. */
+static int copy_map(struct setting *s, int at, const char *without)
 {
     int copy = add_map(s, node(s, at)->start_mark.line);
     size_t n;
@@ -167,7 +167,7 @@ static int copy_map(struct setting *s, int at, bool without_parameters)
     for (size_t i = 0; i < n; i++) {
         yaml_node_pair_t p = node(s, at)->data.mapping.pairs.start[i];
 
-        if (without_parameters && strcmp(scalar(s, p.key), "parameters") == 0)
+        if (strcmp(scalar(s, p.key), without) == 0)
             continue;
         if (append_pair(s, copy, p.key, p.value))
             return 0;
@@ -224,7 +224,8 @@ static int unknown_name(struct setting *s, int at, const char *key, const char *
     return 0;
 }
 
-/* The number of an element of a list, from 1; 0 = it is not for it. */
+/* How much of the path means this element of a list, which is the `number`th from 1; 0 =
+ * nothing. */
 static size_t is_element(const struct setting *s, int item, size_t number, const char *path)
 {
     const yaml_node_t *name = scenario_find(s->r, node(s, item), "name", NULL);
@@ -244,20 +245,22 @@ static int put_in_list(struct setting *s, int at, const char *key, const char *p
         (size_t)(node(s, at)->data.sequence.items.top - node(s, at)->data.sequence.items.start);
     int copy = mark(s, yaml_document_add_sequence(s->r->doc, NULL, YAML_ANY_SEQUENCE_STYLE),
                     node(s, at)->start_mark.line);
-    bool found = false;
+    size_t best = 0;
 
+    for (size_t i = 0; i < n; i++) {
+        size_t length = is_element(s, node(s, at)->data.sequence.items.start[i], i + 1, path);
+
+        best = length > best ? length : best;
+    }
     for (size_t i = 0; copy && i < n; i++) {
         int item = node(s, at)->data.sequence.items.start[i];
-        size_t length = is_element(s, item, i + 1, path);
 
-        if (length) {
-            item = put(s, item, "", behind(path, length), depth + 1);
-            found = true;
-        }
+        if (best && is_element(s, item, i + 1, path) == best)
+            item = put(s, item, "", behind(path, best), depth + 1);
         if (!item || !yaml_document_append_sequence_item(s->r->doc, copy, item))
             return 0;
     }
-    return copy && !found ? unknown_name(s, at, key, path) : copy;
+    return copy && !best ? unknown_name(s, at, key, path) : copy;
 }
 
 /* The entry that the path goes through: the longest key that it begins with. */
@@ -293,21 +296,26 @@ static int put_new(struct setting *s, int copy, const char *key, const char *pat
     return value && append_pair(s, copy, added, value) == 0 ? copy : 0;
 }
 
-/* Another plugin than the file's does not take the file's parameters. */
-static bool is_other_plugin(const struct setting *s, int at, const char *key)
+/* Another plugin than the file's does not take the file's parameters; a rate is given by
+ * itself or by the load. */
+static const char *replaced(const struct setting *s, int at, const char *key, const char *path)
 {
-    const yaml_node_t *now = scenario_find(s->r, node(s, at), "plugin", NULL);
+    const yaml_node_t *plugin = scenario_find(s->r, node(s, at), "plugin", NULL);
 
-    return s->is_plugin && strcmp(key, "scheduler") == 0 &&
-           !(now && now->type == YAML_SCALAR_NODE &&
-             strcmp((const char *)now->data.scalar.value, scalar(s, s->value)) == 0);
+    if (strcmp(key, "scheduler") == 0 && strcmp(path, "plugin") == 0 &&
+        !(plugin && plugin->type == YAML_SCALAR_NODE &&
+          strcmp((const char *)plugin->data.scalar.value, scalar(s, s->value)) == 0))
+        return "parameters";
+    if (strcmp(key, "arrivals") == 0)
+        return strcmp(path, "load") == 0 ? "rate" : strcmp(path, "rate") == 0 ? "load" : "";
+    return "";
 }
 
 static int put_in_map(struct setting *s, int at, const char *key, const char *path, unsigned depth)
 {
     bool all = begins(path, "*") && is_named(key);
     size_t length = longest_key(s, at, path);
-    int copy = copy_map(s, at, is_other_plugin(s, at, key));
+    int copy = copy_map(s, at, replaced(s, at, key, path));
     size_t n;
 
     if (!copy)
@@ -343,6 +351,11 @@ static int put(struct setting *s, int at, const char *key, const char *path, uns
         fail(s, "the path is too long; allowed: as in nodes.pi.slots");
         return 0;
     }
+    /* Aliases can make few bytes mean very many places. */
+    if (++s->n_places > MOST_PLACES) {
+        fail(s, "the path means more than %d places", MOST_PLACES);
+        return 0;
+    }
     if (node(s, at)->type == YAML_SEQUENCE_NODE)
         return put_in_list(s, at, key, path, depth);
     at = as_map(s, at, key);
@@ -365,7 +378,6 @@ static bool is_in(const char *key, enum section_id id)
 
 int scenario_override_apply(struct reader *r, const struct scenario_override *o, unsigned i)
 {
-    static const char plugin[] = "scheduler.plugin";
     struct setting s = {.r = r, .line = READER_ELSEWHERE + i};
     size_t n = strlen(o->path);
     char path[512];
@@ -377,8 +389,6 @@ int scenario_override_apply(struct reader *r, const struct scenario_override *o,
     snprintf(path, sizeof(path), "%s%s",
              !is_in(o->path, SECTION_TOP) && is_in(o->path, SECTION_NODES) ? "nodes.*." : "",
              o->path);
-    n = strlen(path);
-    s.is_plugin = n >= strlen(plugin) && strcmp(path + n - strlen(plugin), plugin) == 0;
     root = yaml_document_get_root_node(r->doc) ? 1 : add_map(&s, 0);
     if (!root || read_value(&s, o->value))
         return -1;
