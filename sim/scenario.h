@@ -78,6 +78,8 @@ struct arrival_config {
     int64_t step;          /* CSV: of a line without a time */
     double scale;          /* times the rates of the file */
     double speedup;        /* traces: time passes so many times as fast */
+    unsigned n_functions;  /* traces: theirs are spread over so many of the scenario; 0 = not, the
+                              weights decide */
 };
 
 /* ---- nodes ---- */

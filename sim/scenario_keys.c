@@ -67,7 +67,8 @@ static const struct p2p_param scheduler_keys[] = {
 static const struct p2p_param arrival_keys[] = {
     CHOICE(struct arrival_config, process, ARRIVALS_POISSON, processes,
            "how jobs arrive at each node; a group without arrivals has none"),
-    NUM(struct arrival_config, rate, 0, 0, 1e9, "jobs a second and node"),
+    NUM(struct arrival_config, rate, 0, 0, 1e9,
+        "jobs a second and node; mmpp, csv: their rates are scaled so that it is the average"),
     NUM(struct arrival_config, load, 0, 0, 1000,
         "in place of rate: work that arrives, of what the slots can do at the node's speed"),
     DURATION(struct arrival_config, on, SECOND, 1, EVER, "on_off: mean time with arrivals"),

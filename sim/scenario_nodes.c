@@ -8,9 +8,11 @@
 
 #define BIT(process) (1U << ARRIVALS_##process)
 #define BY_RATE (BIT(POISSON) | BIT(DETERMINISTIC) | BIT(ON_OFF))
+/* What has rates of its own, which rate and load scale. */
+#define SCALED (BIT(MMPP) | BIT(CSV))
 #define BY_FILE (BIT(CSV) | BIT(AZURE_2019) | BIT(AZURE_2021))
-static const struct key_use arrival_uses[] = {{"rate", BY_RATE, 0},
-                                              {"load", BY_RATE, 0},
+static const struct key_use arrival_uses[] = {{"rate", BY_RATE | SCALED, 0},
+                                              {"load", BY_RATE | SCALED, 0},
                                               {"on", BIT(ON_OFF), 0},
                                               {"off", BIT(ON_OFF), 0},
                                               {"states", BIT(MMPP), BIT(MMPP)},
@@ -73,7 +75,11 @@ static int check_rate(struct reader *r, const char *section, const struct arriva
     if (rate && load)
         return reader_fail(r, load, "%s: load and rate are both given; allowed: one of them",
                            section);
-    if (!rate && !load)
+    if ((rate || load) && scenario_find(r, map, "scale", NULL))
+        return reader_fail(r, rate ? rate : load,
+                           "%s: %s and scale are both given; allowed: one of them", section,
+                           rate ? "rate" : "load");
+    if (!rate && !load && (1U << a->process & BY_RATE))
         return reader_fail(r, map,
                            "%s: neither load nor rate is given; allowed: one of them, or "
                            "process: none",
@@ -110,8 +116,10 @@ static int read_arrivals(struct reader *r, const char *group, struct arrival_con
     if (scenario_keys_read(r, SECTION_ARRIVALS, section, a, n) ||
         scenario_check_uses(r, section, n, keys, a->process, arrival_uses))
         return -1;
-    if ((1U << a->process & BY_RATE) && check_rate(r, section, a, n))
+    if ((1U << a->process & (BY_RATE | SCALED)) && check_rate(r, section, a, n))
         return -1;
+    if (a->process == ARRIVALS_AZURE_2019 || a->process == ARRIVALS_AZURE_2021)
+        a->n_functions = reading_of(r)->s->n_functions;
     if (a->process == ARRIVALS_MMPP)
         return read_states(r, section, a, scenario_find(r, n, "states", NULL));
     if ((1U << a->process & BY_FILE) && !a->file[0])

@@ -79,7 +79,7 @@ static void test_a_rate_is_given_once(void **state)
     REFUSES(1, "nodes: [{name: n, arrivals: {process: poisson}}]", "neither load nor rate");
     REFUSES(1, "nodes: [{name: n, arrivals: {process: none, rate: 5}}]",
             "nodes.n.arrivals.rate: process none has no such key",
-            "allowed with poisson, deterministic, on_off");
+            "allowed with poisson, deterministic, on_off, mmpp, csv");
     REFUSES(1, "nodes: [{name: n, arrivals: {rate: 5, on: 5s}}]", "arrivals.on", "on_off");
     REFUSES(2,
             "functions: {f: {service: {distribution: bimodal, low: 0, high: 1s, probability: 0}}}\n"
@@ -95,7 +95,8 @@ static void test_mmpp_has_states(void **state)
 
     (void)state;
     REFUSES(1, MMPP(""), "arrivals.states is missing");
-    REFUSES(1, MMPP(", rate: 5, states: []"), "arrivals.rate: process mmpp has no such key");
+    REFUSES(1, MMPP(", scale: 5, states: []"), "arrivals.scale: process mmpp has no such key");
+    REFUSES(1, MMPP(", rate: 5, load: 1, states: []"), "load and rate are both");
     REFUSES(1, MMPP(", states: {}"), "states is a map", "allowed: a list");
     REFUSES(1, MMPP(", states: []"), "fewer than 2 states", "2 to 16");
     REFUSES(1, MMPP(", states: [{rate: 1, stay: 1s}]"), "fewer than 2 states");
@@ -117,6 +118,8 @@ static void test_files_must_be_there(void **state)
     REFUSES(1, "nodes: [{name: n, arrivals: {process: csv}}]", "file is missing");
     REFUSES(1, "nodes: [{name: n, arrivals: {process: csv, file: ''}}]", "file is empty");
     scenario_beside("t.csv", "");
+    REFUSES(1, "nodes: [{name: n, arrivals: {process: csv, file: t.csv, load: 1, scale: 2}}]",
+            "load and scale are both");
     REFUSES(1, "nodes: [{name: n, arrivals: {process: azure_2019, file: t.csv, durations: d}}]",
             "nodes.n.arrivals.durations", "No such file");
     REFUSES(1, "functions: {f: {service: {distribution: file, file: t}}}\n" ONE,
