@@ -270,7 +270,7 @@ int csv_number(const struct csv *c, unsigned column, double min, double max, dou
         *out = value;
         return 0;
     }
-    snprintf(allowed, sizeof(allowed), "a number from %.10g to %.10g", min, max);
+    snprintf(allowed, sizeof(allowed), "a number from %.12g to %.12g", min, max);
     return csv_refuse(c, column, is_number ? "in range" : "a number", allowed, err);
 }
 

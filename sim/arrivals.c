@@ -112,6 +112,8 @@ static const struct arrival_ops *const processes[] = {
     [ARRIVALS_ON_OFF] = &arrivals_on_off,
     [ARRIVALS_MMPP] = &arrivals_mmpp,
     [ARRIVALS_CSV] = &arrivals_csv,
+    [ARRIVALS_AZURE_2019] = &arrivals_azure_2019,
+    [ARRIVALS_AZURE_2021] = &arrivals_azure_2021,
 };
 
 int arrivals_load(struct arrivals **out, const struct arrival_config *c, double rate,
