@@ -32,8 +32,9 @@ struct result *small_result(const struct small *s, unsigned shift_ms, unsigned d
 
     for (uint64_t i = 0; r && i < 2000; i++) {
         uint64_t batch = i / 100, tenth = i % 10;
-        struct job_record job = {
-            .id = i, .arrival_ns = 10 * SECOND + i * 10 * MS, .node = (uint32_t)i % 4};
+        struct job_record job = {.id = i,
+                                 .arrival_ns = 10 * SECOND + i * 10 * MS,
+                                 .node = (uint32_t)i % s->scenario.n_nodes};
 
         job.ran_on = job.node;
         job.function = i % 5 == 0;
@@ -47,7 +48,7 @@ struct result *small_result(const struct small *s, unsigned shift_ms, unsigned d
         job.wait_ns = job.end == JOB_RAN ? 2 * MS : 0;
         result_job(r, &job);
     }
-    for (uint32_t n = 0; r && n < 4; n++)
+    for (uint32_t n = 0; r && n < s->scenario.n_nodes; n++)
         result_node(r, n, (n + 1) * (2 * SECOND), 450);
     if (r && result_end(r, 30 * SECOND) == 0)
         return r;
