@@ -247,20 +247,35 @@ static double slots_of(const struct result *r)
     return slots;
 }
 
+double node_metric(const struct result *r, uint32_t node, enum metric m)
+{
+    const struct node_result *n = &r->node[node];
+    double slots = (double)r->scenario->group[result_group_of(r, node)].slots;
+
+    switch (m) {
+    case METRIC_MEAN:
+        return n->answered ? (double)n->response_ns / 1e9 / n->answered : NAN;
+    case METRIC_LOSS:
+        return n->arrived ? (double)n->lost / n->arrived : NAN;
+    case METRIC_UTILISATION:
+        return slots > 0 && r->to_ns > r->from_ns
+                   ? (double)n->busy_ns / 1e9 / (slots * result_seconds(r))
+                   : NAN;
+    default:
+        return NAN;
+    }
+}
+
 /* Jain's index, (sum x)^2 / (n sum x^2): 1 when all are equal, 1/n when one has all. */
 static double fairness(const struct result *r, bool of_loss)
 {
     double sum = 0, squares = 0, n = 0;
 
     for (unsigned g = 0; g < r->scenario->n_groups; g++) {
-        double slots = (double)r->scenario->group[g].slots;
-
         for (uint32_t i = r->first_node[g]; i < r->first_node[g + 1]; i++) {
-            const struct node_result *node = &r->node[i];
-            double x = of_loss ? (double)node->lost / (double)node->arrived
-                               : (double)node->busy_ns / slots;
+            double x = node_metric(r, i, of_loss ? METRIC_LOSS : METRIC_UTILISATION);
 
-            if (of_loss ? node->arrived == 0 : slots <= 0)
+            if (isnan(x))
                 continue;
             sum += x;
             squares += x * x;

@@ -84,6 +84,9 @@ uint64_t result_part_jobs(const struct result *r, enum part kind, unsigned i);
 double result_part_batch_metric(const struct result *r, enum part kind, unsigned i, unsigned batch,
                                 enum metric m);
 
+/* METRIC_MEAN of the jobs that arrived there, METRIC_LOSS, METRIC_UTILISATION; else NAN. */
+double node_metric(const struct result *r, uint32_t node, enum metric m);
+
 unsigned result_group_of(const struct result *r, uint32_t node);
 
 #endif
