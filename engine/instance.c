@@ -140,7 +140,7 @@ static bool host_tell(const struct p2p_host *h, uint32_t peer, const void *messa
 {
     struct instance *i = instance_of(h);
 
-    if (i->may_alloc || len == 0 || len > P2P_MESSAGE_MAX)
+    if (!i->started || i->may_alloc || len == 0 || len > P2P_MESSAGE_MAX)
         return false;
     return i->world->tell(i->world_ctx, peer, i->ops.name, message, len);
 }
@@ -412,7 +412,10 @@ memory:
 
 void instance_free(struct instance *i)
 {
-    if (i->started && i->ops.fini)
+    bool started = i->started;
+
+    i->started = false; /* who says goodbye in fini() is not under the lock any more */
+    if (started && i->ops.fini)
         i->ops.fini(i->self);
     release(i);
 }
