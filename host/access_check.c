@@ -169,16 +169,16 @@ static void refuse_message(struct exchange *x, const struct auth_finding *f)
 static void judge(const struct exchange *x, struct auth_finding *f)
 {
     struct node *n = x->shard->node;
-    bool is_job = x->route->kind == ROUTE_PEER;
+    bool of_peer = route_is_of_peer(x->route);
     const struct headers *internal = &((const struct job *)x)->peer_headers;
     struct proof_request rq = {
         .to = n->advertised.text,
         .method = x->request.method,
         .target = x->uri.data,
-        .internal = is_job ? internal : NULL,
-        .headers = is_job ? &x->request.headers : NULL,
-        .text = is_job ? headers_get(internal, PROOF_HEADER)
-                       : MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, PROOF_HEADER),
+        .internal = of_peer ? internal : NULL,
+        .headers = of_peer ? &x->request.headers : NULL,
+        .text = of_peer ? headers_get(internal, PROOF_HEADER)
+                        : MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, PROOF_HEADER),
     };
     char here[ADDRESS_TEXT];
 

@@ -12,7 +12,7 @@
 #include "host/wire.h"
 #include "host/world.h"
 
-static void evidence(struct node *n, uint32_t id, enum peer_evidence what, const char *why)
+void node_saw(struct node *n, uint32_t id, enum peer_evidence what, const char *why)
 {
     const struct peer *peer = peers_get(&n->peers, id);
     bool changed = peers_evidence(&n->peers, id, what, clock_ns());
@@ -65,7 +65,7 @@ static void on_answer(struct job *j, uint32_t peer)
 
     if (!access_is_answer(s->node, &peers_get(&s->node->peers, peer)->endpoint, &j->asked,
                           &j->x.response, why)) {
-        evidence(s->node, peer, PEER_LOST, why);
+        node_saw(s->node, peer, PEER_LOST, why);
         on_unknown_fate(j, 502, why);
         return;
     }
@@ -73,7 +73,7 @@ static void on_answer(struct job *j, uint32_t peer)
         peers_heard(&s->node->peers, peer, &said, clock_ns());
     outcome = j->translated ? translate_reply(j, why) : wire_read_outcome(&j->x.response);
     if (outcome != WIRE_FOREIGN)
-        evidence(s->node, peer, PEER_ANSWERED, NULL);
+        node_saw(s->node, peer, PEER_ANSWERED, NULL);
     switch (outcome) {
     case WIRE_REFUSED:
         choose_again(j);
@@ -104,13 +104,13 @@ static void on_forwarded(struct call *c, enum call_result result)
         return;
     case CALL_NOT_SENT:
         if (c->unreachable)
-            evidence(n, peer, PEER_UNREACHABLE, c->err);
+            node_saw(n, peer, PEER_UNREACHABLE, c->err);
         choose_again(j);
         return;
     case CALL_LOST:
         /* An original node closes without a word when a function fails. */
         if (!j->translated)
-            evidence(n, peer, PEER_LOST, c->err);
+            node_saw(n, peer, PEER_LOST, c->err);
         on_unknown_fate(j, 502, c->err);
         return;
     /* An answer that cannot be used, or a job that takes long, is not the peer's end. */
@@ -265,15 +265,15 @@ static void on_probed(struct call *c, enum call_result result)
         wire_read_load(&p->response, &said)) {
         status = P2P_PROBE_OK;
         peers_heard(&n->peers, p->peer, &said, c->answered_ns);
-        evidence(n, p->peer, PEER_ANSWERED, NULL);
+        node_saw(n, p->peer, PEER_ANSWERED, NULL);
     } else if (result == CALL_TIMEOUT) {
         status = P2P_PROBE_TIMEOUT;
-        evidence(n, p->peer, PEER_LOST, c->err);
+        node_saw(n, p->peer, PEER_LOST, c->err);
     } else {
         if (result != CALL_NOT_SENT)
-            evidence(n, p->peer, PEER_LOST, c->err);
+            node_saw(n, p->peer, PEER_LOST, c->err);
         else if (c->unreachable)
-            evidence(n, p->peer, PEER_UNREACHABLE, c->err);
+            node_saw(n, p->peer, PEER_UNREACHABLE, c->err);
     }
     metrics_count(&p->shard->metrics, counters[status]);
     if (j)

@@ -139,7 +139,7 @@ static enum MHD_Result copy_header(void *cls, enum MHD_ValueKind kind, const cha
         return MHD_YES;
     }
     if (wire_is_internal(name, name_len)) {
-        if (x->route->kind != ROUTE_PEER) {
+        if (!route_is_of_peer(x->route)) {
             wire_note_override((struct job *)x, name, value_len);
             return MHD_YES;
         }
@@ -380,10 +380,10 @@ static enum MHD_Result complete(struct exchange *x)
         if (refused(x))
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
-    if (!refused(x) && x->route->kind == ROUTE_ANSWER) {
+    if (!refused(x) && x->route->answer) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
-        if (x->response.status >= 400 && x->response.status < 500)
+        if (x->route->kind == ROUTE_ANSWER && x->response.status >= 400 && x->response.status < 500)
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
     if (refused(x))

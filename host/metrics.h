@@ -23,6 +23,11 @@ enum counter {
     COUNT_FORWARDS_REFUSED,
     COUNT_FORWARDS_FAILED,
     COUNT_FORWARDS_UNFIT, /* an original peer was chosen for what its format cannot carry */
+    COUNT_MESSAGES_SENT,
+    COUNT_MESSAGES_REFUSED, /* of those sent: no scheduler there heard it */
+    COUNT_MESSAGES_LOST,    /* of those sent: no answer */
+    COUNT_MESSAGES_HEARD,
+    COUNT_MESSAGES_UNHEARD, /* came in, and no scheduler here listens */
     COUNT_COLD_STARTS,
     COUNT_CLIENTS_GONE,
     COUNT_BAD_REQUESTS, /* 4xx before there was a job */

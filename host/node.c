@@ -189,6 +189,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     pthread_mutex_init(&n->admin, NULL);
     function_names_init(&n->names);
     slots_init(&n->slots, 1, 0);
+    messages_init(&n->messages);
     if (peers_init(&n->peers))
         goto fail;
     n->config = calloc(1, sizeof(*n->config));
@@ -244,6 +245,7 @@ void node_release(struct node *n)
         engine_free(n->engine);
     if (n->catalog)
         catalog_free(n->catalog);
+    messages_release(&n->messages);
     run_dir_release(&n->run_dir);
     peers_release(&n->peers);
     access_release(&n->access);

@@ -8,6 +8,7 @@
 #include "host/access.h"
 #include "host/discovery/discovery.h"
 #include "host/functions.h"
+#include "host/messages.h"
 #include "host/peers.h"
 #include "host/run_dir.h"
 #include "host/shard.h"
@@ -33,6 +34,7 @@ struct node {
     struct engine *engine;
     struct access access;
     struct peers peers;
+    struct messages messages;
     const struct discovery_source *discovery_source; /* NULL = none; set before the threads start */
     struct discovery *discovery;                     /* main thread */
     uint64_t left_ns;                                /* when it began to leave, or 0 */
@@ -81,6 +83,10 @@ void node_watch_plugins(struct node *n);
 void node_unwatch_plugins(struct node *n);
 /* Selects the scheduler of a configuration. */
 int node_select(struct node *n, const struct config *c, char err[P2P_ERRLEN]);
+
+/* What a call to a peer showed of it; told when that changes whether it is up.  `why` may be
+ * NULL when it answered.  forward.c  [any thread] */
+void node_saw(struct node *n, uint32_t peer, enum peer_evidence what, const char *why);
 
 /* A shard has answered its last job.  [main thread] */
 void node_shard_ended(struct node *n);

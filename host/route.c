@@ -7,6 +7,8 @@ static const struct route routes[] = {
     {"/function/", ROUTE_ANY, ROUTE_JOB, ACCESS_EVERYONE, NULL,
      "invoke a function: /function/NAME[/path][?query]"},
     {"/peer/function/", ROUTE_ANY, ROUTE_PEER, ACCESS_PEERS, NULL, "the same, from another node"},
+    {"/peer/message/", ROUTE_POST, ROUTE_MESSAGE, ACCESS_PEERS, api_message,
+     "what a scheduler tells the one of its name here: /peer/message/SCHEDULER"},
     {"/monitoring/load", ROUTE_GET, ROUTE_ANSWER, ACCESS_PEERS | ACCESS_ADMINISTRATION, api_load,
      "running and waiting jobs, as headers"},
     {"/configuration/scheduler", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,

@@ -18,7 +18,8 @@ enum {
 enum route_kind {
     ROUTE_ANSWER, /* answered at once by `answer` */
     ROUTE_JOB,    /* a job of a client */
-    ROUTE_PEER    /* a job of a peer */
+    ROUTE_PEER,   /* a job of a peer */
+    ROUTE_MESSAGE /* of a peer's scheduler; answered at once by `answer` */
 };
 
 struct route {
@@ -37,6 +38,12 @@ struct route_table {
 };
 extern const struct route_table node_routes;
 
+/* Do the headers that only nodes set count there? */
+static inline bool route_is_of_peer(const struct route *r)
+{
+    return r->kind == ROUTE_PEER || r->kind == ROUTE_MESSAGE;
+}
+
 /* The route of a path (query excluded by length), or NULL. */
 const struct route *route_find(const struct route_table *t, const char *path, size_t len);
 unsigned route_method(const char *method); /* 0 when it is none of the above */
@@ -52,7 +59,7 @@ void api_cluster(struct exchange *x);
 void api_load(struct exchange *x);
 void api_health(struct exchange *x);
 void api_ready(struct exchange *x);
+void api_message(struct exchange *x);
 void api_metrics(struct exchange *x);
-void api_cluster(struct exchange *x);
 
 #endif

@@ -107,6 +107,7 @@ void shard_release(struct shard *s)
     listeners_release(s);
     function_table_unref(s->functions);
     s->functions = NULL;
+    messages_cancel(s);
     upstreams_free(s->reactor.upstreams);
     jobs_release(s);
     probes_release(s);

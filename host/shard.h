@@ -17,6 +17,7 @@
 struct node;
 struct job;
 struct probe;
+struct message;
 
 /* The node's port; the first shard has discovery's too. */
 enum { SHARD_FRONT, SHARD_DISCOVERY, SHARD_LISTENERS };
@@ -49,6 +50,7 @@ struct shard {
     unsigned n_exchanges; /* requests not fully answered yet */
     uint64_t next_job;
     struct probe *idle_probes;
+    struct message *messages; /* on their way to peers */
 
     /* stopping */
     bool quiesced, cancelled, ending;

@@ -115,15 +115,20 @@ static uint32_t read_count(const struct headers *h, const char *name, uint32_t m
     return *end == '\0' && value <= max ? (uint32_t)value : otherwise;
 }
 
+uint32_t wire_read_sender(const struct job *j)
+{
+    const char *from = headers_get(&j->peer_headers, FROM);
+
+    return from ? peers_find(&j->x.shard->node->peers, from) : P2P_NONE;
+}
+
 void wire_read_request(struct job *j)
 {
-    struct node *n = j->x.shard->node;
-    const char *from = headers_get(&j->peer_headers, FROM);
     const char *remaining = headers_get(&j->peer_headers, REMAINING);
 
     /* A peer that does not say has forwarded it once at least. */
     j->hops = read_count(&j->peer_headers, HOPS, 1000000, 1);
-    j->from = from ? peers_find(&n->peers, from) : P2P_NONE;
+    j->from = wire_read_sender(j);
     if (remaining) {
         double seconds = strtod(remaining, NULL);
 
@@ -141,6 +146,11 @@ static uint64_t time_for_peer(const struct job *j)
     return left - (left / SHARE < MOST_NS ? left / SHARE : MOST_NS);
 }
 
+int wire_write_sender(struct headers *h, const struct node *n)
+{
+    return headers_add(h, FROM, n->advertised.text);
+}
+
 int wire_write_request(struct job *j)
 {
     struct headers *h = &j->peer_headers;
@@ -148,8 +158,7 @@ int wire_write_request(struct job *j)
 
     headers_clear(h);
     format_seconds(left, time_for_peer(j));
-    return add_count(h, HOPS, j->hops + 1) ||
-                   headers_add(h, FROM, j->x.shard->node->advertised.text) ||
+    return add_count(h, HOPS, j->hops + 1) || wire_write_sender(h, j->x.shard->node) ||
                    headers_add(h, REMAINING, left)
                ? -1
                : 0;

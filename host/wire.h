@@ -22,6 +22,11 @@ const char *wire_tracing_id(const struct job *j);
 /* Names of the headers that a proof covers, ended with NULL: host/proof.h. */
 extern const char *const wire_proven_request[], *const wire_proven_answer[];
 
+/* Which peer says that a call is its own; P2P_NONE when none says so that is known. */
+uint32_t wire_read_sender(const struct job *j);
+/* Says it of this node.  0, or -1 (memory). */
+int wire_write_sender(struct headers *h, const struct node *n);
+
 /* Takes hops, sender and remaining time from j->peer_headers. */
 void wire_read_request(struct job *j);
 /* Fills j->peer_headers for a forward.  0, or -1 (memory). */

@@ -72,12 +72,7 @@ static const char *address(void *ctx, uint32_t peer)
 
 static bool tell(void *ctx, uint32_t peer, const char *scheduler, const void *message, uint32_t len)
 {
-    (void)ctx;
-    (void)peer;
-    (void)scheduler;
-    (void)message;
-    (void)len;
-    return false;
+    return messages_tell(ctx, peer, scheduler, message, len);
 }
 
 static uint64_t seed(void *ctx)

@@ -173,6 +173,22 @@ static void write_node(struct buf *b, struct node *n)
                (unsigned long long)sum(n, COUNT_FORWARDS_REFUSED),
                (unsigned long long)sum(n, COUNT_FORWARDS_FAILED),
                (unsigned long long)sum(n, COUNT_FORWARDS_UNFIT));
+    say(b, "messages_total", "counter",
+        "what schedulers tell each other: sent, and of those refused (nobody there listens) or "
+        "lost (no answer); dropped, too many were under way; heard and unheard, from peers");
+    buf_printf(b,
+               "p2pfaas_messages_total{what=\"sent\"} %llu\n"
+               "p2pfaas_messages_total{what=\"refused\"} %llu\n"
+               "p2pfaas_messages_total{what=\"lost\"} %llu\n"
+               "p2pfaas_messages_total{what=\"dropped\"} %llu\n"
+               "p2pfaas_messages_total{what=\"heard\"} %llu\n"
+               "p2pfaas_messages_total{what=\"unheard\"} %llu\n",
+               (unsigned long long)sum(n, COUNT_MESSAGES_SENT),
+               (unsigned long long)sum(n, COUNT_MESSAGES_REFUSED),
+               (unsigned long long)sum(n, COUNT_MESSAGES_LOST),
+               (unsigned long long)n->messages.dropped,
+               (unsigned long long)sum(n, COUNT_MESSAGES_HEARD),
+               (unsigned long long)sum(n, COUNT_MESSAGES_UNHEARD));
     single(b, "peer_requests_total", "counter", "invocations that came from peers",
            (double)sum(n, COUNT_PEER_REQUESTS));
     single(b, "cold_starts_total", "counter", "invocations that waited for their program to start",

@@ -348,7 +348,8 @@ struct p2p_host {
     /* Sends a message of 1 to P2P_MESSAGE_MAX bytes to the scheduler at that peer, which
      * hears it if it has the same name as this one.  It is copied, may be lost or late, and
      * costs what a probe costs.  Both ends must agree on its bytes, byte order included.
-     * False when it was not sent: no such peer, a bad length, or too many under way.
+     * False when it was not sent: no such peer, or it is down or of the original, a bad
+     * length, or too many under way.
      * From decide(), outcome() and heard(); not from init().  [loop] */
     bool (*tell)(const struct p2p_host *, uint32_t peer, const void *message, uint32_t len);
     /* Of rq->function; the same on every node, where ids are not.  NULL: no such.  [loop] */
