@@ -72,6 +72,8 @@ static void on_answer(struct job *j, uint32_t peer)
     if (wire_read_load(&j->x.response, &said))
         peers_heard(&s->node->peers, peer, &said, clock_ns());
     outcome = j->translated ? translate_reply(j, why) : wire_read_outcome(&j->x.response);
+    if (outcome == WIRE_RAN || outcome == WIRE_FAILED)
+        wire_read_times(j);
     if (outcome != WIRE_FOREIGN)
         node_saw(s->node, peer, PEER_ANSWERED, NULL);
     switch (outcome) {

@@ -13,8 +13,9 @@ enum { PREFIX_LEN = sizeof(PREFIX) - 1, LIST_MAX = 1024, OWN_BYTES = 8 * LIST_MA
 const char *const wire_proven_request[] = {HOPS,    FROM,   REMAINING,      TRACING_ID, BYPASS,
                                            FORWARD, REJECT, "Content-Type", NULL};
 const char *const wire_proven_answer[] = {
-    OUTCOME,         LOAD,       MAX_LOAD, QUEUE_LENGTH, HOPS,           EXECUTION, PROBING_LIST,
-    SCHEDULING_LIST, TOTAL_LIST, PEERS_ID, PEERS_IP,     "Content-Type", NULL};
+    OUTCOME,        LOAD,         MAX_LOAD,        QUEUE_LENGTH, HOPS,     EXECUTION,
+    QUEUEING,       PROBING_LIST, SCHEDULING_LIST, TOTAL_LIST,   PEERS_ID, PEERS_IP,
+    "Content-Type", NULL};
 
 /* ---- numbers, on the path of every answer ---- */
 
@@ -192,6 +193,20 @@ bool wire_read_load(const struct http_response *r, struct p2p_probe *out)
     return true;
 }
 
+static uint64_t read_seconds(const struct headers *h, const char *name)
+{
+    const char *text = headers_get(h, name);
+    double seconds = text ? strtod(text, NULL) : 0;
+
+    return seconds > 0 && seconds < 1e6 ? (uint64_t)(seconds * 1e9 + 0.5) : 0;
+}
+
+void wire_read_times(struct job *j)
+{
+    j->run_ns = read_seconds(&j->x.response.headers, EXECUTION);
+    j->queue_ns = read_seconds(&j->x.response.headers, QUEUEING);
+}
+
 void wire_write_load(struct exchange *x)
 {
     const struct slots *s = &x->shard->node->slots;
@@ -211,7 +226,7 @@ void wire_refuse(struct exchange *x)
 
 /* What a peer said of its part of the way. */
 struct peers_part {
-    char execution[32];
+    char execution[SECONDS_TEXT], queueing[SECONDS_TEXT];
     char probing[LIST_MAX], scheduling[LIST_MAX], total[LIST_MAX]; /* "[…]" or "" */
     char ids[LIST_MAX], ips[LIST_MAX];
     uint32_t hops; /* behind it */
@@ -232,6 +247,7 @@ static void take(const struct headers *h, const char *name, char *out, size_t si
 static void read_part(const struct headers *h, struct peers_part *p)
 {
     take(h, EXECUTION, p->execution, sizeof(p->execution));
+    take(h, QUEUEING, p->queueing, sizeof(p->queueing));
     take(h, PROBING_LIST, p->probing, sizeof(p->probing));
     take(h, SCHEDULING_LIST, p->scheduling, sizeof(p->scheduling));
     take(h, TOTAL_LIST, p->total, sizeof(p->total));
@@ -282,6 +298,19 @@ static void add_list(struct headers *h, const char *name, const char *own, size_
     headers_put(h, name, strlen(name), text, (size_t)(at - text));
 }
 
+static void add_seconds(struct headers *h, const char *name, uint64_t ns)
+{
+    char text[SECONDS_TEXT];
+
+    headers_put(h, name, strlen(name), text, format_seconds(text, ns));
+}
+
+static void pass_on(struct headers *h, const char *name, const char *value)
+{
+    if (value[0])
+        headers_add(h, name, value);
+}
+
 static void add_times(struct headers *h, const char *name, uint64_t own_ns, const char *rest)
 {
     char own[SECONDS_TEXT];
@@ -321,9 +350,12 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
     }
     add_times(h, TOTAL_LIST, total_ns, rest->total);
     if (where == RAN_HERE) {
-        headers_put(h, EXECUTION, strlen(EXECUTION), text, format_seconds(text, j->run_ns));
-    } else if (rest->execution[0]) {
-        headers_add(h, EXECUTION, rest->execution);
+        add_seconds(h, EXECUTION, j->run_ns);
+        if (j->queue_ns)
+            add_seconds(h, QUEUEING, j->queue_ns);
+    } else {
+        pass_on(h, EXECUTION, rest->execution);
+        pass_on(h, QUEUEING, rest->queueing);
     }
     if (where == RAN_ON_PEER) {
         headers_add(h, PREFIX "Externally-Executed", "True");

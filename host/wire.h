@@ -40,6 +40,9 @@ enum wire_outcome {
 };
 /* How a forwarded job went there. */
 enum wire_outcome wire_read_outcome(const struct http_response *r);
+/* How long it ran and waited for a slot there, as the node that ran it says; 0 = it does
+ * not. */
+void wire_read_times(struct job *j);
 /* The load a node tells in its answers; false when it does not. */
 bool wire_read_load(const struct http_response *r, struct p2p_probe *out);
 /* Tells a peer that its call did not run and will not. */

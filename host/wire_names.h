@@ -14,6 +14,7 @@
 #define MAX_LOAD PREFIX "Maxload"
 #define QUEUE_LENGTH "X-P2pfog-Queue-Length" /* as the original spells it */
 #define EXECUTION PREFIX "Timing-Execution-Time-Seconds"
+#define QUEUEING PREFIX "Timing-Queue-Time-Seconds" /* ours; left out when it did not wait */
 #define PROBING_LIST PREFIX "Timing-Probing-Seconds-List"
 #define SCHEDULING_LIST PREFIX "Timing-Scheduling-Seconds-List"
 #define TOTAL_LIST PREFIX "Timing-Total-Seconds-List"

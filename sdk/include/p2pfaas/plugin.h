@@ -216,8 +216,11 @@ struct p2p_outcome {
     uint32_t size;
     uint32_t status;
     uint32_t http_status;
-    uint32_t peer; /* who ran it, or P2P_NONE */
-    uint64_t total_ns, probe_ns, queue_ns, run_ns;
+    uint32_t peer;               /* it was forwarded to, and answered; or P2P_NONE */
+    uint64_t total_ns, probe_ns; /* of this node: arrival to answer, waiting for probes */
+    /* Of the node that ran it, as that one measured them: waiting for a slot, and running.
+     * 0 = not known, as queue_ns at a node of the original. */
+    uint64_t queue_ns, run_ns;
     uint32_t n_probes, hops;
 };
 
