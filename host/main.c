@@ -4,6 +4,7 @@
 
 #include "host/node.h"
 #include "host/process.h"
+#include "host/subcommand.h"
 #include "host/version.h"
 
 enum { MAX_OVERRIDES = 256 };
@@ -30,6 +31,7 @@ static void print_help(void)
 {
     printf(
         "usage: p2pfaas [--config FILE] [--set SECTION.KEY=VALUE]... [--check]\n"
+        "       p2pfaas SUBCOMMAND [ARGUMENT]...\n"
         "\n"
         "A node of a peer-to-peer FaaS cluster: takes function invocations over HTTP and lets a\n"
         "scheduler plugin decide, job by job, whether one runs here, at a peer, or not at all.\n"
@@ -43,7 +45,10 @@ static void print_help(void)
         "\n"
         "SIGHUP reads the configuration again, SIGTERM stops after the open jobs have ended.\n"
         "\n"
-        "Settings (functions and peers are described in plugins.yaml):\n");
+        "Subcommands, each with a --help of its own:\n");
+    subcommand_list(stdout);
+    printf("\n"
+           "Settings (functions and peers are described in plugins.yaml):\n");
     config_each_key(print_key, NULL);
 }
 
@@ -113,8 +118,14 @@ int main(int argc, char **argv)
     char err[P2P_ERRLEN];
     struct node node;
     FILE *there;
-    int rc = read_options(&o, argc, argv);
+    int rc;
 
+    if (subcommand_is_asked(argv)) {
+        subcommand_run(argv, err);
+        fprintf(stderr, "p2pfaas: %s\n", err);
+        return 2;
+    }
+    rc = read_options(&o, argc, argv);
     if (rc)
         return rc < 0 ? 2 : EXIT_SUCCESS;
     process_init();
