@@ -253,6 +253,142 @@ static void test_who_waits_keeps_its_place_when_the_queue_shrinks(void **state)
     give_goes_to(2);
 }
 
+/* ---- ranks ---- */
+
+static enum slot_answer take_at(unsigned i, uint64_t rank)
+{
+    f.waiter[i].place.rank = rank;
+    return take(i);
+}
+
+/* All slots are taken; the first n waiters queue with these ranks. */
+static void fill_at(const uint64_t *ranks, unsigned n)
+{
+    fill(0);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(take_at(i, ranks[i]), SLOT_QUEUED);
+    counts_are(LIMIT, n);
+}
+
+static void test_the_lowest_rank_gets_the_slot(void **state)
+{
+    static const uint64_t ranks[] = {30, 10, UINT64_MAX, 20};
+    static const unsigned order[] = {1, 3, 0, 2};
+
+    (void)state;
+    fill_at(ranks, 4);
+    for (unsigned i = 0; i < 4; i++)
+        give_goes_to(order[i]);
+    counts_are(LIMIT, 0);
+}
+
+static void test_equal_ranks_keep_the_order_of_arrival(void **state)
+{
+    static const uint64_t ranks[] = {7, 5, 7, 5};
+    static const unsigned order[] = {1, 3, 0, 2};
+
+    (void)state;
+    fill_at(ranks, 4);
+    for (unsigned i = 0; i < 4; i++)
+        give_goes_to(order[i]);
+}
+
+static void test_without_a_rank_a_job_goes_before_those_that_have_one(void **state)
+{
+    static const uint64_t ranks[] = {9, 0, 1, 0};
+    static const unsigned order[] = {1, 3, 2, 0};
+
+    (void)state;
+    fill_at(ranks, 4);
+    for (unsigned i = 0; i < 4; i++)
+        give_goes_to(order[i]);
+}
+
+/* Every permutation of four ranks, two of them equal. */
+static void test_any_order_of_arrival_ends_in_order_of_rank(void **state)
+{
+    static const uint64_t ranks[] = {1, 2, 2, 3};
+
+    (void)state;
+    for (unsigned p = 0; p < 256; p++) {
+        unsigned at[] = {p & 3, p >> 2 & 3, p >> 4 & 3, p >> 6};
+        uint64_t before = 0;
+
+        if ((1u << at[0] | 1u << at[1] | 1u << at[2] | 1u << at[3]) != 15)
+            continue;
+        fill(0);
+        for (unsigned i = 0; i < 4; i++)
+            assert_int_equal(take_at(i, ranks[at[i]]), SLOT_QUEUED);
+        for (unsigned i = 0; i < 4; i++) {
+            const struct waiter *w;
+
+            slots_give(&f.slots);
+            deliver();
+            w = f.order[(f.n_granted - 1) % WAITERS];
+            assert_true(w->place.rank > before || (i > 0 && w->place.rank == before &&
+                                                   w > f.order[(f.n_granted - 2) % WAITERS]));
+            before = w->place.rank;
+        }
+        for (unsigned i = 0; i < LIMIT; i++)
+            slots_give(&f.slots);
+        counts_are(0, 0);
+    }
+}
+
+/* Who leaves takes nobody's place along, at either end and between. */
+static void test_who_leaves_leaves_the_order_as_it_was(void **state)
+{
+    static const uint64_t ranks[] = {40, 10, 30};
+    static const unsigned sorted[] = {1, 2, 0};
+
+    (void)state;
+    for (unsigned left = 0; left < 3; left++) {
+        fill_at(ranks, 3);
+        assert_true(slots_leave(&f.slots, &f.waiter[sorted[left]].place));
+        assert_false(slots_leave(&f.slots, &f.waiter[sorted[left]].place));
+        assert_int_equal(take_at(3, 20), SLOT_QUEUED); /* behind 10, before 30 */
+        assert_int_equal(take_at(4, 50), SLOT_QUEUED); /* the last */
+        counts_are(LIMIT, 4);
+        if (left != 0)
+            give_goes_to(1);
+        give_goes_to(3);
+        if (left != 1)
+            give_goes_to(2);
+        if (left != 2)
+            give_goes_to(0);
+        give_goes_to(4);
+        for (unsigned i = 0; i < LIMIT; i++)
+            slots_give(&f.slots);
+        counts_are(0, 0);
+    }
+}
+
+static void test_a_full_queue_takes_no_better_rank(void **state)
+{
+    static const uint64_t ranks[] = {4, 3, 2, 1};
+
+    (void)state;
+    fill_at(ranks, QUEUE);
+    assert_int_equal(take_at(QUEUE, 0), SLOT_NONE);
+    give_goes_to(3);
+    assert_int_equal(take_at(QUEUE, 0), SLOT_QUEUED);
+    give_goes_to(QUEUE);
+    give_goes_to(2);
+}
+
+static void test_a_raise_serves_the_lowest_ranks(void **state)
+{
+    static const uint64_t ranks[] = {3, 2, 1};
+
+    (void)state;
+    fill_at(ranks, 3);
+    slots_configure(&f.slots, LIMIT + 2, QUEUE, true);
+    deliver();
+    assert_int_equal(f.n_granted, 2);
+    assert_ptr_equal(f.order[0], &f.waiter[2]);
+    assert_ptr_equal(f.order[1], &f.waiter[1]);
+}
+
 /* ---- several threads ---- */
 
 enum { THREADS = 4, ROUNDS = 200, SECONDS = 60 };
@@ -302,6 +438,7 @@ static void *work(void *arg)
         enum slot_answer answer;
 
         w->granted = false;
+        w->place.rank = i % 3;
         answer = slots_take(&f.slots, &w->place, i % 4 != 3);
         if (answer == SLOT_QUEUED && w->leaves && slots_leave(&f.slots, &w->place))
             continue;
@@ -387,6 +524,13 @@ int main(void)
         T(test_a_raise_lets_as_many_run_as_it_adds),
         T(test_after_a_lowering_slots_end_before_others_begin),
         T(test_who_waits_keeps_its_place_when_the_queue_shrinks),
+        T(test_the_lowest_rank_gets_the_slot),
+        T(test_equal_ranks_keep_the_order_of_arrival),
+        T(test_without_a_rank_a_job_goes_before_those_that_have_one),
+        T(test_any_order_of_arrival_ends_in_order_of_rank),
+        T(test_who_leaves_leaves_the_order_as_it_was),
+        T(test_a_full_queue_takes_no_better_rank),
+        T(test_a_raise_serves_the_lowest_ranks),
         T(test_threads_never_run_more_than_the_limit),
         T(test_threads_that_leave_lose_no_slot),
         T(test_limits_may_change_while_threads_take),
