@@ -57,8 +57,9 @@ static const char *peer_name(void *ctx, uint32_t peer)
 static const char *name_of_function(void *ctx, uint32_t function)
 {
     struct node *n = ctx;
+    const char *name = function_name(&n->names, function);
 
-    return function_name(&n->names, function);
+    return name[0] ? name : NULL;
 }
 
 static const char *address(void *ctx, uint32_t peer)

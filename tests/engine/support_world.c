@@ -93,6 +93,36 @@ static const char *world_peer_name(void *ctx, uint32_t peer)
     return peer > 0 && peer <= f->last_known ? "peer" : NULL;
 }
 
+static const char *world_function_name(void *ctx, uint32_t function)
+{
+    rule(ctx, inside);
+    return function == 2 ? "resize" : NULL;
+}
+
+static const char *world_address(void *ctx, uint32_t peer)
+{
+    const struct fake *f = ctx;
+
+    rule(ctx, inside);
+    if (peer == P2P_NONE)
+        return "192.0.2.100:18080";
+    return peer > 0 && peer <= f->last_known ? "192.0.2.1:18080" : NULL;
+}
+
+static bool world_tell(void *ctx, uint32_t peer, const char *scheduler, const void *message,
+                       uint32_t len)
+{
+    struct fake *f = ctx;
+
+    rule(f, inside && len > 0 && len <= P2P_MESSAGE_MAX);
+    if (f->deaf)
+        return false;
+    snprintf(f->told, sizeof(f->told), "%u of %s: %u bytes, first %d", peer, scheduler, len,
+             *(const char *)message);
+    f->n_told++;
+    return true;
+}
+
 static uint64_t world_seed(void *ctx)
 {
     return ++((struct fake *)ctx)->seeds;
@@ -108,6 +138,7 @@ static void world_log(void *ctx, const char *instance, uint32_t level, const cha
     rule(f, instance[0] != '\0' && level <= P2P_LOG_ERROR);
     at = strlen(f->log);
     f->outcomes += strstr(msg, " outcome ") != NULL;
+    f->heard += strstr(msg, " heard ") != NULL;
     f->inits += strstr(msg, " init") != NULL;
     f->finis += strstr(msg, " fini") != NULL;
     snprintf(f->log + at, sizeof(f->log) - at, "%s\n", msg);
@@ -167,6 +198,9 @@ static const struct world world = {
     .peer_up = world_peer_up,
     .peer_id = world_peer_id,
     .peer_name = world_peer_name,
+    .function_name = world_function_name,
+    .address = world_address,
+    .tell = world_tell,
     .seed = world_seed,
     .log = world_log,
     .run_here = world_run_here,

@@ -30,7 +30,10 @@ struct fake {
     char root[64], folder[80], run_dir[80], err[P2P_ERRLEN];
     pthread_mutex_t log_lock;
     char log[8192]; /* what the plugin said, a line each; the first that fit */
-    unsigned outcomes, finis, inits;
+    unsigned outcomes, finis, inits, heard;
+    bool deaf;      /* nothing can be told */
+    char told[128]; /* the last that was, under the lock, as is the next one */
+    unsigned n_told;
     _Atomic unsigned seeds, broken_rules;
 };
 

@@ -6,6 +6,7 @@
  *
  *   L flags   F peer   R status   P count/need/timeout/first-peer   W nanoseconds-from-now
  *   A absolute-nanoseconds   D   X kind/a/t
+ *   T peer/bytes: tells, then as L      N: logs names and addresses, then as L
  *
  * Every call is logged with what was seen, which is how a test looks inside.
  */
@@ -18,7 +19,7 @@ struct scripted {
     const char *script, *tick;
     int64_t mark;
     bool refuse_to_start;
-    int64_t memory;
+    int64_t memory, wants;
     const struct p2p_host *host;
     uint64_t *decided, *outcomes;
     double *last_id;
@@ -31,6 +32,10 @@ static const struct p2p_param params[] = {
     P2P_PARAM_BOOL(struct scripted, refuse_to_start, 0, "init fails"),
     P2P_PARAM_SIZE(struct scripted, memory, 0, 0, 1e12, "bytes that init asks for"),
     P2P_PARAM_END};
+static const struct p2p_param talker_params[] = {
+    P2P_PARAM_STRING(struct scripted, script, "L", "what to answer"),
+    P2P_PARAM_INT(struct scripted, mark, 0, 0, 1000000, "told in each line of the log"),
+    P2P_PARAM_INT(struct scripted, wants, 0, 0, 100, "probe slots to ask for"), P2P_PARAM_END};
 
 static const struct p2p_alias aliases[] = {{"ScriptedScheduler", 2, 0}, {NULL, 0, 0}};
 
@@ -54,9 +59,35 @@ static struct p2p_action probe(const struct p2p_request *rq, const char *at)
     return p2p_ask(count, need, timeout);
 }
 
+static struct p2p_action tell(const struct p2p_request *rq, const char *at)
+{
+    static const char bytes[2 * P2P_MESSAGE_MAX] = "hello";
+    uint32_t peer = (uint32_t)number(&at), len = (uint32_t)number(&at);
+    bool told = rq->host->tell(rq->host, peer, bytes, len);
+
+    p2p_logf(rq->host, P2P_LOG_INFO, "told %u: %s", peer, told ? "yes" : "no");
+    return p2p_local();
+}
+
+static const char *or_null(const char *text)
+{
+    return text ? text : "NULL";
+}
+
+static struct p2p_action name_all(const struct p2p_request *rq)
+{
+    const struct p2p_host *h = rq->host;
+
+    p2p_logf(h, P2P_LOG_INFO, "function %s, none %s; here %s, peer %s, none %s",
+             or_null(h->function_name(h, rq->function)), or_null(h->function_name(h, 99)),
+             or_null(h->address(h, P2P_NONE)), or_null(h->address(h, 1)),
+             or_null(h->address(h, 99)));
+    return p2p_local();
+}
+
 static struct p2p_action read_action(const struct p2p_request *rq, const char *at)
 {
-    uint32_t kind;
+    uint32_t kind, a;
 
     switch (*at++) {
     case 'F':
@@ -73,14 +104,19 @@ static struct p2p_action read_action(const struct p2p_request *rq, const char *a
         return p2p_done();
     case 'X':
         kind = (uint32_t)number(&at);
-        return p2p_action_(kind, (uint32_t)number(&at), 0);
+        a = (uint32_t)number(&at);
+        return p2p_action_(kind, a, number(&at));
+    case 'T':
+        return tell(rq, at);
+    case 'N':
+        return name_all(rq);
     default:
         return p2p_action_(P2P_LOCAL, (uint32_t)number(&at), 0);
     }
 }
 
 /* "arrival", or "probed 1:ok/5 2:timeout". */
-static void tell(const struct scripted *s, const struct p2p_request *rq)
+static void log_event(const struct scripted *s, const struct p2p_request *rq)
 {
     static const char *const events[] = {"arrival", "probed", "timer", "refused", "tick"};
     static const char *const states[] = {"pending", "ok", "timeout", "gone"};
@@ -114,7 +150,7 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
 {
     const struct scripted *s = self;
 
-    tell(s, rq);
+    log_event(s, rq);
     if (rq->event == P2P_EV_TICK)
         return read_action(rq, s->tick);
     ++*s->decided;
@@ -148,6 +184,29 @@ static void outcome(void *self, const struct p2p_request *rq, const struct p2p_o
              how[out->status], out->n_probes, (unsigned long long)out->probe_ns, out->hops, *step);
 }
 
+/* A message that begins with '!' is answered, twice as long. */
+static void heard(void *self, const struct p2p_request *rq, const void *message, uint32_t len)
+{
+    static const char answer[2 * P2P_MESSAGE_MAX];
+    const struct scripted *s = self;
+    const unsigned char *bytes = message;
+
+    p2p_logf(s->host, P2P_LOG_INFO, "%d heard %u bytes '%c'-'%c' of %u%s, sees %u peers at %llu",
+             (int)s->mark, len, bytes[0], bytes[len - 1], rq->from,
+             (uintptr_t)message % 8 || rq->host != s->host || rq->state || rq->probe ? " WRONG"
+                                                                                     : "",
+             rq->n_peers, (unsigned long long)rq->now_ns);
+    if (bytes[0] == '!')
+        s->host->tell(s->host, rq->from, answer, 2 * len);
+}
+
+static uint32_t probes(const void *self)
+{
+    const struct scripted *s = self;
+
+    return (uint32_t)s->wants;
+}
+
 static int init(void *self, const struct p2p_host *host, char *err)
 {
     struct scripted *s = self;
@@ -165,6 +224,8 @@ static int init(void *self, const struct p2p_host *host, char *err)
         snprintf(err, P2P_ERRLEN, "told to fail");
         return -1;
     }
+    if (host->tell(host, 1, "early", 5))
+        p2p_logf(host, P2P_LOG_ERROR, "told in init");
     p2p_logf(host, P2P_LOG_INFO, "%d init", (int)s->mark);
     return 0;
 }
@@ -173,6 +234,8 @@ static void fini(void *self)
 {
     const struct scripted *s = self;
 
+    if (s->host->tell(s->host, 1, "late", 4))
+        p2p_logf(s->host, P2P_LOG_ERROR, "told in fini");
     p2p_logf(s->host, P2P_LOG_INFO, "%d fini", (int)s->mark);
 }
 
@@ -218,5 +281,18 @@ static const struct p2p_scheduler learning = {.size = sizeof(learning),
                                               .decide = decide,
                                               .init = init,
                                               .fini = fini};
-static const struct p2p_scheduler *const all[] = {&scripted, &quiet, &roomy, &learning, NULL};
+/* Listens, and says how many probe slots it wants. */
+static const struct p2p_scheduler talker = {.size = sizeof(talker),
+                                            .name = "talker",
+                                            .params = talker_params,
+                                            .instance_size = sizeof(struct scripted),
+                                            .decision_size = 4,
+                                            .max_probes = 8,
+                                            .decide = decide,
+                                            .init = init,
+                                            .fini = fini,
+                                            .probes = probes,
+                                            .heard = heard};
+static const struct p2p_scheduler *const all[] = {&scripted, &quiet,  &roomy,
+                                                  &learning, &talker, NULL};
 P2P_MODULE_(all, NULL);
