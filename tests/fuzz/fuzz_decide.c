@@ -1,6 +1,6 @@
 /*
  * fuzz_decide.c - a scheduler whose answers are the input, in a world whose events
- * are the input too: swaps, forced drains, peers that come and go, late answers.
+ * are the input too: swaps, forced drains, peers that come and go, late answers, messages.
  * Rules of world.h and of the ABI are checked; at the end every decision must come
  * to its end by timers and refusals alone.
  */
@@ -32,7 +32,7 @@ static struct {
     struct p2p_node node;
     struct p2p_peer peers[PEERS];
     unsigned alive; /* instances between init and fini */
-    unsigned expected, told;
+    unsigned expected, told, heard;
 } w;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -141,23 +141,44 @@ static int init(void *self, const struct p2p_host *host, char *err)
     return 0;
 }
 
+/* Now and then it answers, with a length that may be wrong. */
+static void heard(void *self, const struct p2p_request *rq, const void *message, uint32_t len)
+{
+    uint8_t answer = take_byte();
+    const unsigned char *bytes = message;
+
+    ++*(uint64_t *)self;
+    MUST(w.locked && rq->now_ns == w.now && !rq->state && !rq->n_probe && !rq->probe_cap);
+    MUST(len >= 1 && len <= P2P_MESSAGE_MAX && (uintptr_t)message % 8 == 0);
+    for (uint32_t i = 0; i < len; i++)
+        MUST(bytes[i] == (unsigned char)len);
+    w.heard++;
+    if (answer & 1)
+        rq->host->tell(rq->host, rq->from, message, answer & 2 ? len : answer);
+}
+
+static uint32_t probes(const void *self)
+{
+    return (uint32_t)(uintptr_t)self % 128;
+}
+
 static void fini(void *self)
 {
     ++*(uint64_t *)self;
     w.alive--;
 }
 
-#define SCHEDULER(n, d, s, p, o)                                                                   \
+#define SCHEDULER(n, d, s, p, o, h)                                                                \
     {                                                                                              \
         .size = sizeof(struct p2p_scheduler), .name = (n), .instance_size = 8,                     \
         .decision_size = (s), .max_probes = (p), .tick_ns = 1, .decide = (d), .outcome = (o),      \
-        .init = init, .fini = fini                                                                 \
+        .init = init, .fini = fini, .probes = (h) ? probes : NULL, .heard = (h)                    \
     }
 static const struct p2p_scheduler schedulers[] = {
-    SCHEDULER("small", decide_small, 16, 8, outcome),
-    SCHEDULER("quiet", decide_small, 16, 8, NULL),
-    SCHEDULER("large", decide_large, 4096, 64, outcome),
-    SCHEDULER("empty", decide_empty, 0, 3, outcome),
+    SCHEDULER("small", decide_small, 16, 8, outcome, heard),
+    SCHEDULER("quiet", decide_small, 16, 8, NULL, NULL),
+    SCHEDULER("large", decide_large, 4096, 64, outcome, heard),
+    SCHEDULER("empty", decide_empty, 0, 3, outcome, NULL),
 };
 
 /* ---- the world ---- */
@@ -221,6 +242,15 @@ static const char *peer_name(void *ctx, uint32_t peer)
     return peer < PEERS ? "peer" : NULL;
 }
 
+static bool tell(void *ctx, uint32_t peer, const char *scheduler, const void *message, uint32_t len)
+{
+    (void)ctx;
+    (void)message;
+    MUST(w.locked && len >= 1 && len <= P2P_MESSAGE_MAX);
+    MUST(strcmp(scheduler, w.engine->current->ops.name) == 0);
+    return peer < PEERS && w.up >> peer & 1;
+}
+
 static uint64_t seed(void *ctx)
 {
     (void)ctx;
@@ -279,6 +309,7 @@ static const struct world world = {.enter = enter,
                                    .now = now,
                                    .peer_up = peer_up,
                                    .peer_name = peer_name,
+                                   .tell = tell,
                                    .seed = seed,
                                    .run_here = run_here,
                                    .forward = forward,
@@ -300,6 +331,7 @@ static void swap(const struct p2p_scheduler *s)
 
     e->current = instance_new(&world, NULL, &hit, &selection, err);
     MUST(e->current && instance_start(e->current, err) == 0);
+    MUST(e->current->n_probes <= s->max_probes);
     e->stats.instances++;
     if (!old)
         return;
@@ -358,6 +390,22 @@ static void job_event(struct job *j, uint8_t op)
     }
 }
 
+static void hear(void)
+{
+    static const unsigned lengths[] = {0, 1, 7, 1023, 1024, 1025, 1200, 64};
+    unsigned char memory[1200 + 7], what = take_byte();
+    uint32_t len = lengths[what & 7];
+    const struct p2p_scheduler *s = &schedulers[what >> 3 & 3];
+    const struct instance *now_there = w.engine->current;
+    unsigned before = w.heard;
+    bool right = now_there && now_there->ops.heard && strcmp(now_there->ops.name, s->name) == 0 &&
+                 len >= 1 && len <= P2P_MESSAGE_MAX;
+
+    memset(memory, (int)(len & 0xff), sizeof(memory));
+    MUST(engine_hear(w.engine, what >> 5, s->name, memory + what % 7, len) == right);
+    MUST(w.heard == before + right);
+}
+
 static void world_event(uint8_t op)
 {
     struct engine_settings settings = {op & 8 ? ENGINE_FALLBACK_REJECT : ENGINE_FALLBACK_LOCAL,
@@ -381,6 +429,9 @@ static void world_event(uint8_t op)
         break;
     case 5:
         w.at_once = take_byte();
+        break;
+    case 6:
+        hear();
         break;
     default:
         engine_tick(w.engine);

@@ -108,6 +108,9 @@ static void growing_structs_keep_their_beginning(void **state)
     AT(p2p_request, state, 112);
     AT(p2p_outcome, size, 0);
     AT(p2p_outcome, total_ns, 16);
+    AT(p2p_outcome, probe_ns, 24);
+    AT(p2p_outcome, queue_ns, 32);
+    AT(p2p_outcome, run_ns, 40);
     AT(p2p_outcome, hops, 52);
     AT(p2p_space, size, 0);
     AT(p2p_space, hi, 24);
@@ -117,6 +120,8 @@ static void growing_structs_keep_their_beginning(void **state)
     AT(p2p_scheduler, instance_size, 64);
     AT(p2p_scheduler, decide, 80);
     AT(p2p_scheduler, extension, 144);
+    AT(p2p_scheduler, probes, 152);
+    AT(p2p_scheduler, heard, 160);
     AT(p2p_learner, size, 0);
     AT(p2p_learner, act, 56);
     AT(p2p_learner, extension, 112);
@@ -124,6 +129,9 @@ static void growing_structs_keep_their_beginning(void **state)
     AT(p2p_host, ctx, 8);
     AT(p2p_host, log, 32);
     AT(p2p_host, extension, 112);
+    AT(p2p_host, tell, 120);
+    AT(p2p_host, function_name, 128);
+    AT(p2p_host, address, 136);
 }
 
 static void numbers_of_events_and_actions_are_fixed(void **state)
@@ -144,6 +152,8 @@ static void numbers_of_events_and_actions_are_fixed(void **state)
     assert_int_equal(P2P_SIZE, 7);
     assert_int_equal(P2P_PROBE_GONE, 3);
     assert_int_equal(P2P_OUT_FAILED, 5);
+    assert_int_equal(P2P_MESSAGE_MAX, 1024);
+    assert_int_equal(P2P_ABI_MAJOR, 1);
 }
 
 static void nothing_is_a_legal_answer(void **state)
@@ -159,6 +169,11 @@ static void helpers_make_the_actions(void **state)
 {
     (void)state;
     assert_int_equal(p2p_local_or_lose().a, P2P_NO_WAIT);
+    assert_int_equal(p2p_local_or_lose().t, 0);
+    assert_int_equal(p2p_local_at(9).kind, P2P_LOCAL);
+    assert_int_equal(p2p_local_at(9).a, 0);
+    assert_int_equal(p2p_local_at(UINT64_MAX).t, UINT64_MAX);
+    assert_int_equal(p2p_local_at(0).t, p2p_local().t);
     assert_int_equal(p2p_forward(7).kind, P2P_FORWARD);
     assert_int_equal(p2p_forward(7).a, 7);
     assert_int_equal(p2p_reject(429).a, 429);
@@ -187,6 +202,23 @@ static void has_tells_what_a_cut_struct_contains(void **state)
     assert_false(P2P_HAS(&s, load));
     s.size = 0;
     assert_false(P2P_HAS(&s, size));
+}
+
+/* A plugin of 1.1 in a host of 1.0, and one of 1.0 here. */
+static void has_tells_one_minor_from_the_next(void **state)
+{
+    struct p2p_scheduler s = {.size = offsetof(struct p2p_scheduler, probes)};
+    struct p2p_host h = {.size = offsetof(struct p2p_host, tell)};
+
+    (void)state;
+    assert_false(P2P_HAS(&s, probes));
+    assert_false(P2P_HAS(&s, heard));
+    assert_true(P2P_HAS(&h, extension));
+    assert_false(P2P_HAS(&h, tell));
+    s.size = sizeof(s);
+    h.size = sizeof(h);
+    assert_true(P2P_HAS(&s, heard));
+    assert_true(P2P_HAS(&h, address));
 }
 
 static void has_works_on_the_hosts_structs(void **state)
@@ -279,6 +311,7 @@ int main(void)
         cmocka_unit_test(nothing_is_a_legal_answer),
         cmocka_unit_test(helpers_make_the_actions),
         cmocka_unit_test(has_tells_what_a_cut_struct_contains),
+        cmocka_unit_test(has_tells_one_minor_from_the_next),
         cmocka_unit_test(has_works_on_the_hosts_structs),
         cmocka_unit_test(random_below_rejects_what_would_be_biased),
         cmocka_unit_test(random_unit_stays_below_one),
