@@ -39,7 +39,7 @@ void api_message(struct exchange *x)
 
     wire_write_load(x);
     if (from == P2P_NONE)
-        exchange_error(x, MHD_HTTP_FORBIDDEN, MHD_HTTP_FORBIDDEN,
+        exchange_error(x, MHD_HTTP_BAD_REQUEST, MHD_HTTP_BAD_REQUEST,
                        "X-P2pfaas-From does not name a peer of this node");
     else if (len == 0)
         exchange_error(x, MHD_HTTP_BAD_REQUEST, MHD_HTTP_BAD_REQUEST,

@@ -202,9 +202,9 @@ static void test_what_is_wrong_with_a_message_is_said(void **state)
     double unheard = messages(N2, "unheard");
 
     (void)state;
-    answers(send_to_n2("/peer/message/teller", bytes, 8, NULL), 403,
+    answers(send_to_n2("/peer/message/teller", bytes, 8, NULL), 400,
             "X-P2pfaas-From does not name a peer");
-    answers(send_to_n2("/peer/message/teller", bytes, 8, "X-P2pfaas-From: 192.0.2.1:80"), 403,
+    answers(send_to_n2("/peer/message/teller", bytes, 8, "X-P2pfaas-From: 192.0.2.1:80"), 400,
             "X-P2pfaas-From does not name a peer");
     answers(send_to_n2("/peer/message/teller", "", 0, from_n1), 400,
             "the message is empty; it has 1 to 1024 bytes");

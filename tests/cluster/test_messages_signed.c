@@ -6,7 +6,7 @@
 
 enum { N1, N2, NODES };
 static const char path[] = "/peer/message/teller";
-static const char content_type[] = "Content-Type: application/octet-stream";
+#define TYPE "application/octet-stream"
 
 static int start(void **state)
 {
@@ -14,7 +14,7 @@ static int start(void **state)
                                      "scheduler.plugin=teller",
                                      "scheduler.probe_timeout=10s",
                                      "peers.retry=60s",
-                                     "security.secret=" SECRET,
+                                     "security.secret=the secret of this cluster",
                                      NULL};
 
     (void)state;
@@ -49,7 +49,7 @@ static struct reply send_signed(const char *secret, const char *signed_path, con
     struct auth *a = auth_new(secret, &s);
     struct buf signed_body = {.data = (char *)(uintptr_t)bytes, .len = 8};
     char proof[PROOF_BYTES + 8], sender[96];
-    const char *const headers[] = {proof, sender, content_type, NULL};
+    const char *const headers[] = {proof, sender, "Content-Type: " TYPE, NULL};
     struct auth_proof asked;
     struct headers own;
     struct call c = {.method = "POST", .path = signed_path, .headers = &own, .body = &signed_body};
@@ -57,7 +57,7 @@ static struct reply send_signed(const char *secret, const char *signed_path, con
     assert_non_null(a);
     headers_init(&own, 1024);
     headers_add(&own, "X-P2pfaas-From", cluster.node[N1].address);
-    headers_add(&own, "Content-Type", "application/octet-stream");
+    headers_add(&own, "Content-Type", TYPE);
     assert_int_equal(proof_sign_call(a, cluster.node[N2].address, &c, proof_now_ms(), &own, &asked),
                      0);
     snprintf(proof, sizeof(proof), "%s: %s", PROOF_HEADER, headers_get(&own, PROOF_HEADER));

@@ -210,6 +210,7 @@ static void test_routes_are_for_those_who_need_them(void **state)
         unsigned who;
     } open[] = {{"/function/", ACCESS_EVERYONE},
                 {"/peer/function/", ACCESS_PEERS},
+                {"/peer/message/", ACCESS_PEERS},
                 {"/monitoring/load", ACCESS_PEERS | ACCESS_ADMINISTRATION},
                 {"/healthz", ACCESS_EVERYONE},
                 {"/readyz", ACCESS_EVERYONE},
