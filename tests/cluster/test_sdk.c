@@ -113,7 +113,7 @@ static void test_the_template_builds_as_cpp_and_with_its_makefile(void **state)
         "p2p_request *) { return p2p_local(); }\\n"
         "static constexpr p2p_scheduler s{sizeof(p2p_scheduler), 0, \"cpp\", \"1\", \"in C++\", "
         "nullptr, nullptr, nullptr, 0, 0, 0, 0, 0, d, nullptr, nullptr, nullptr, nullptr, nullptr, "
-        "nullptr, nullptr, nullptr};\\n"
+        "nullptr, nullptr, nullptr, nullptr, nullptr};\\n"
         "P2P_SCHEDULER_PLUGIN(s);\\n' > cpp.cc && "
         "c++ -std=c++11 -Wall -Wextra -Werror -shared -fPIC -I%s/usr/include -o cpp.so cpp.cc && "
         "cp cpp.so %s/usr/lib/p2pfaas/plugins/",
