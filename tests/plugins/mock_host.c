@@ -110,6 +110,48 @@ static const void *host_extension(const struct p2p_host *h, const char *id)
     return NULL;
 }
 
+/* ---- services since 1.1 ---- */
+
+static bool is_up(const struct mock *m, uint32_t id)
+{
+    for (uint32_t i = 0; i < m->rq.n_peers; i++)
+        if (m->peers[i].id == id)
+            return true;
+    return false;
+}
+
+static bool host_tell(const struct p2p_host *h, uint32_t peer, const void *message, uint32_t len)
+{
+    struct mock *m = mock_of(h);
+    struct mock_message *t;
+
+    if (m->tell_fails || !is_up(m, peer) || len == 0 || len > P2P_MESSAGE_MAX)
+        return false;
+    assert_true(m->n_told < MOCK_TOLD);
+    t = &m->told[m->n_told++];
+    *t = (struct mock_message){.peer = peer, .len = len, .bytes = malloc(len)};
+    assert_non_null(t->bytes);
+    memcpy(t->bytes, message, len);
+    return true;
+}
+
+static const char *host_function_name(const struct p2p_host *h, uint32_t function)
+{
+    struct mock *m = mock_of(h);
+
+    snprintf(m->function, sizeof(m->function), "function%u", function);
+    return m->function;
+}
+
+static const char *host_address(const struct p2p_host *h, uint32_t peer)
+{
+    struct mock *m = mock_of(h);
+    uint32_t number = peer == P2P_NONE ? m->number : peer - m->first_id;
+
+    snprintf(m->address, sizeof(m->address), "192.0.2.%u:18080", number);
+    return m->address;
+}
+
 /* ---- parameters ---- */
 
 static double read_value(const struct p2p_param *p, const char *text)
@@ -227,16 +269,19 @@ struct mock *mock_new(const struct p2p_module *module, const char *settings)
                                 .peer_name = host_peer_name,
                                 .act = host_act,
                                 .reward = host_reward,
-                                .extension = host_extension};
+                                .extension = host_extension,
+                                .tell = host_tell,
+                                .function_name = host_function_name,
+                                .address = host_address};
     m->node = (struct p2p_node){.size = sizeof(m->node), .slots = 4, .queue_limit = 100};
     m->peers = block(0);
     m->rq.state = block(m->ops->decision_size);
     set_parameters(m, settings);
     if (m->ops->init && m->ops->init(m->self, &m->host, err))
         fail_msg("%s: init failed: %s", m->ops->name, err);
-    m->rq.probe_cap = m->ops->probes ? m->ops->probes(m->self) : m->ops->max_probes;
-    assert_in_range(m->rq.probe_cap, 0, m->ops->max_probes);
-    m->rq.probe = block(m->rq.probe_cap * sizeof(struct p2p_probe));
+    m->n_probes = m->ops->probes ? m->ops->probes(m->self) : m->ops->max_probes;
+    assert_in_range(m->n_probes, 0, m->ops->max_probes);
+    m->rq.probe = block(m->n_probes * sizeof(struct p2p_probe));
     mock_arrive(m);
     return m;
 }
@@ -247,6 +292,7 @@ void mock_free(struct mock *m)
         m->ops->fini(m->self);
     for (unsigned i = 0; i < m->n_allocated; i++)
         free(m->allocated[i]);
+    mock_forget(m);
     free(m->rq.state);
     free(m->rq.probe);
     free(m->peers);
@@ -281,17 +327,9 @@ void mock_arrive(struct mock *m)
                                  .node = &m->node,
                                  .n_peers = m->rq.n_peers,
                                  .probe = m->rq.probe,
-                                 .probe_cap = m->rq.probe_cap,
+                                 .probe_cap = m->n_probes,
                                  .state = m->rq.state};
     memset(m->rq.state, 0, m->ops->decision_size);
-}
-
-static bool is_up(const struct mock *m, uint32_t id)
-{
-    for (uint32_t i = 0; i < m->rq.n_peers; i++)
-        if (m->peers[i].id == id)
-            return true;
-    return false;
 }
 
 struct p2p_action mock_decide(struct mock *m, uint32_t event)
@@ -340,6 +378,115 @@ void mock_no_answer(struct mock *m, uint32_t slot, uint32_t status)
 {
     assert_true(slot < m->rq.n_probe);
     m->rq.probe[slot].status = status;
+}
+
+void mock_outcome(struct mock *m, uint32_t status, uint64_t queue_ns, uint64_t run_ns)
+{
+    struct p2p_outcome out = {.size = sizeof(out),
+                              .status = status,
+                              .http_status = status == P2P_OUT_RAN ? 200 : 503,
+                              .peer = P2P_NONE,
+                              .queue_ns = queue_ns,
+                              .run_ns = run_ns,
+                              .total_ns = queue_ns + run_ns};
+
+    m->rq.now_ns = m->now_ns;
+    m->rq.peers = m->peers;
+    m->ops->outcome(m->self, &m->rq, &out);
+}
+
+/* What has no job: state and probe slots are out of reach then. */
+static struct p2p_request world_only(struct mock *m, uint32_t from)
+{
+    return (struct p2p_request){.size = sizeof(struct p2p_request),
+                                .event = P2P_EV_TICK,
+                                .host = &m->host,
+                                .from = from,
+                                .now_ns = m->now_ns,
+                                .node = &m->node,
+                                .peers = m->peers,
+                                .n_peers = m->rq.n_peers};
+}
+
+void mock_tick(struct mock *m)
+{
+    struct p2p_request rq = world_only(m, P2P_NONE);
+
+    mock_is(m->ops->decide(m->self, &rq), p2p_done());
+}
+
+/* ---- messages ---- */
+
+void mock_hear(struct mock *m, uint32_t from, const void *message, uint32_t len)
+{
+    struct p2p_request rq = world_only(m, from);
+    void *copy = block(len);
+
+    memcpy(copy, message, len);
+    m->ops->heard(m->self, &rq, copy, len);
+    free(copy);
+}
+
+void mock_hear_garbage(struct mock *m, uint32_t from)
+{
+    unsigned char message[P2P_MESSAGE_MAX];
+
+    for (uint32_t round = 0; round < 4000; round++) {
+        uint32_t len = (uint32_t)p2p_rand_below(&m->host, round % 8 ? 40 : P2P_MESSAGE_MAX) + 1;
+
+        for (uint32_t i = 0; i < len; i++)
+            message[i] = (unsigned char)m->host.rand(&m->host);
+        if (round % 2) /* of the right version, most likely */
+            message[0] = 1;
+        if (round % 4 == 3 && len > 1)
+            message[1] = (unsigned char)(round / 4 % 4);
+        mock_hear(m, from, message, len);
+        mock_forget(m);
+    }
+}
+
+void mock_forget(struct mock *m)
+{
+    for (unsigned i = 0; i < m->n_told; i++)
+        free(m->told[i].bytes);
+    m->n_told = 0;
+}
+
+unsigned mock_deliver(struct mock *const *nodes, unsigned n)
+{
+    unsigned delivered = 0;
+
+    for (bool any = true; any;) {
+        any = false;
+        for (unsigned i = 0; i < n; i++) {
+            struct mock *m = nodes[i];
+
+            for (unsigned k = 0; k < m->n_told; k++) {
+                struct mock *to = nodes[m->told[k].peer - m->first_id];
+
+                mock_hear(to, m->number + to->first_id, m->told[k].bytes, m->told[k].len);
+                any = true;
+                delivered++;
+            }
+            mock_forget(m);
+        }
+    }
+    return delivered;
+}
+
+void mock_network(struct mock **nodes, unsigned n, const struct p2p_module *module,
+                  const char *settings)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct mock *m = nodes[i] = mock_new(module, settings);
+
+        m->number = i;
+        m->first_id = 1000 + 7 * i;
+        m->rng += i;
+        mock_peers(m, m->first_id, n);
+        memmove(&m->peers[i], &m->peers[i + 1], (n - 1 - i) * sizeof(m->peers[0]));
+        m->rq.n_peers = n - 1;
+    }
 }
 
 /* ---- checks ---- */

@@ -10,12 +10,17 @@
 
 #include <p2pfaas/plugin.h>
 
-enum { MOCK_METRICS = 16 };
+enum { MOCK_METRICS = 16, MOCK_TOLD = 64 };
 
 struct mock_metric {
     char name[64];
     uint64_t counter;
     double gauge;
+};
+
+struct mock_message {
+    uint32_t peer, len;
+    void *bytes; /* a block of that length */
 };
 
 struct mock {
@@ -25,6 +30,7 @@ struct mock {
     struct p2p_node node;
     struct p2p_peer *peers;
     struct p2p_request rq; /* tests set its job's part between mock_arrive and decide */
+    uint32_t n_probes;     /* slots that the instance wants */
     uint64_t now_ns;
     uint64_t rng;
     char log[1024]; /* every line that was logged */
@@ -32,6 +38,12 @@ struct mock {
     struct mock_metric metric[MOCK_METRICS];
     void *allocated[MOCK_METRICS]; /* by the plugin; and texts of its parameters */
     unsigned n_allocated;
+    /* Peer first_id + k is the node of number k; this one is `number`. */
+    uint32_t number, first_id;
+    struct mock_message told[MOCK_TOLD]; /* and not yet delivered */
+    unsigned n_told;
+    bool tell_fails;
+    char function[32], address[32]; /* as last asked for */
 };
 
 /* An instance of the first scheduler of a module.  `settings` is "fanout=2 loss=true";
@@ -57,6 +69,29 @@ void mock_answer(struct mock *m, uint32_t slot, uint32_t load, uint32_t queue);
 void mock_no_answer(struct mock *m, uint32_t slot, uint32_t status);
 
 void mock_load(struct mock *m, uint32_t load, uint32_t queue);
+
+/* The end of the job that was decided last. */
+void mock_outcome(struct mock *m, uint32_t status, uint64_t queue_ns, uint64_t run_ns);
+
+/* A TICK, which must be answered by DONE. */
+void mock_tick(struct mock *m);
+
+/* A message from that peer, in a block of exactly its length. */
+void mock_hear(struct mock *m, uint32_t from, const void *message, uint32_t len);
+
+/* Thousands of random messages, many of which begin as right ones do; what is told
+ * meanwhile is forgotten. */
+void mock_hear_garbage(struct mock *m, uint32_t from);
+
+void mock_forget(struct mock *m); /* what was told and not delivered */
+
+/* n nodes that are each other's peers, each with ids of its own for them. */
+void mock_network(struct mock **nodes, unsigned n, const struct p2p_module *module,
+                  const char *settings);
+
+/* Delivers what they told each other, and what they tell on hearing it, until all are
+ * silent; returns how many messages that were. */
+unsigned mock_deliver(struct mock *const *nodes, unsigned n);
 
 const struct p2p_alias *mock_alias(const struct mock *m, const char *name);
 
