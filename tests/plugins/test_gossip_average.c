@@ -64,10 +64,19 @@ static struct mock *estimating(const char *settings, uint32_t load, uint32_t pee
 
 /* ---- the average ---- */
 
+/* In another order each time: in one that stays the variance falls a little faster. */
 static void cycle(struct mock **nodes, unsigned n)
 {
+    unsigned order[NODES];
+
     for (unsigned i = 0; i < n; i++) {
-        mock_tick(nodes[i]);
+        unsigned k = (unsigned)p2p_rand_below(&nodes[0]->host, i + 1);
+
+        order[i] = order[k];
+        order[k] = i;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        mock_tick(nodes[order[i]]);
         mock_deliver(nodes, n);
     }
 }
