@@ -119,12 +119,14 @@ static bool read_message(struct message *m, const unsigned char *bytes, uint32_t
 
 static struct token *at(const struct ring *r, uint32_t i)
 {
-    return &r->token[(r->first + i) % r->size];
+    i += r->first;
+    return &r->token[i < r->size ? i : i - r->size];
 }
 
 static void drop_first(struct ring *r)
 {
-    r->first = (r->first + 1) % r->size;
+    if (++r->first == r->size)
+        r->first = 0;
     r->n--;
 }
 
