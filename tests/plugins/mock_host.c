@@ -395,6 +395,22 @@ void mock_outcome(struct mock *m, uint32_t status, uint64_t queue_ns, uint64_t r
     m->ops->outcome(m->self, &m->rq, &out);
 }
 
+void *mock_goes_on(struct mock *m)
+{
+    void *state = m->rq.state;
+
+    m->rq.state = block(m->ops->decision_size);
+    return state;
+}
+
+void mock_ended(struct mock *m, void *state, uint32_t function, uint32_t status, uint64_t run_ns)
+{
+    free(m->rq.state);
+    m->rq.state = state;
+    m->rq.function = function;
+    mock_outcome(m, status, 0, run_ns);
+}
+
 /* What has no job: state and probe slots are out of reach then. */
 static struct p2p_request world_only(struct mock *m, uint32_t from)
 {

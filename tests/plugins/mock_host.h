@@ -73,6 +73,10 @@ void mock_load(struct mock *m, uint32_t load, uint32_t queue);
 /* The end of the job that was decided last. */
 void mock_outcome(struct mock *m, uint32_t status, uint64_t queue_ns, uint64_t run_ns);
 
+/* The job that was decided last goes on while others come; its state, for mock_ended(). */
+void *mock_goes_on(struct mock *m);
+void mock_ended(struct mock *m, void *state, uint32_t function, uint32_t status, uint64_t run_ns);
+
 /* A TICK, which must be answered by DONE. */
 void mock_tick(struct mock *m);
 

@@ -38,24 +38,6 @@ static struct p2p_action job(struct mock *m, uint64_t within_ms)
     return job_of(m, 0, within_ms);
 }
 
-/* The job that was decided last goes on, and another can come; give it to ended(). */
-static void *goes_on(struct mock *m)
-{
-    void *state = m->rq.state;
-
-    m->rq.state = calloc(1, m->ops->decision_size);
-    assert_non_null(m->rq.state);
-    return state;
-}
-
-static void ended(struct mock *m, void *state, uint32_t function, uint32_t status, uint64_t run_ns)
-{
-    free(m->rq.state);
-    m->rq.state = state;
-    m->rq.function = function;
-    mock_outcome(m, status, 0, run_ns);
-}
-
 /* It is admitted, and runs or waits from now on. */
 static void *admitted_of(struct mock *m, uint32_t function, uint64_t within_ms)
 {
@@ -66,7 +48,7 @@ static void *admitted_of(struct mock *m, uint32_t function, uint64_t within_ms)
         m->node.load++;
     else
         m->node.queue++;
-    return goes_on(m);
+    return mock_goes_on(m);
 }
 
 static void *admitted(struct mock *m, uint64_t within_ms)
@@ -230,13 +212,13 @@ static void the_first_in_rank_gets_the_slot(void **state)
     first = admitted(m, 500);
     m->now_ns += 100 * MS;
     m->node.queue--; /* the slot was given on */
-    ended(m, runs, 0, P2P_OUT_RAN, 100 * MS);
+    mock_ended(m, runs, 0, P2P_OUT_RAN, 100 * MS);
     m->now_ns += 50 * MS;
-    ended(m, goes_on(m), 0, P2P_OUT_CANCELLED, 0); /* of nobody in the book */
+    mock_ended(m, mock_goes_on(m), 0, P2P_OUT_CANCELLED, 0); /* of nobody in the book */
     /* If the one of deadline 500 runs, 50 ms are left of it, and then 100 of the other. */
     refused(m, 149);
     m->node.queue--;
-    ended(m, first, 0, P2P_OUT_RAN, 100 * MS);
+    mock_ended(m, first, 0, P2P_OUT_RAN, 100 * MS);
     mock_is(job(m, 200), p2p_local_at(m->now_ns + 200 * MS));
     free(second);
     mock_free(m);
@@ -250,7 +232,7 @@ static void one_that_went_away_makes_room(void **state)
     (void)state;
     refused(m, 200);
     m->node.queue--;
-    ended(m, waits, 0, P2P_OUT_CANCELLED, 0);
+    mock_ended(m, waits, 0, P2P_OUT_CANCELLED, 0);
     mock_is(job(m, 200), p2p_local_at(m->now_ns + 200 * MS));
     free(runs);
     mock_free(m);
@@ -297,8 +279,8 @@ static void a_full_book_admits_no_deadline(void **state)
     jobs[1] = admitted(m, 0);
     refused(m, 5000);
     mock_is(job(m, 0), p2p_local_at(RANK_NONE));
-    ended(m, goes_on(m), 0, P2P_OUT_RAN, 100 * MS);
-    ended(m, jobs[0], 0, P2P_OUT_RAN, 100 * MS);
+    mock_ended(m, mock_goes_on(m), 0, P2P_OUT_RAN, 100 * MS);
+    mock_ended(m, jobs[0], 0, P2P_OUT_RAN, 100 * MS);
     mock_is(job(m, 5000), p2p_local_at(m->now_ns + 5000 * MS));
     free(jobs[1]);
     mock_free(m);
@@ -353,7 +335,7 @@ static void runs_that_failed_teach_nothing(void **state)
 
     (void)state;
     mock_is(job(m, 100), p2p_local_at(m->now_ns + 100 * MS));
-    ended(m, goes_on(m), 0, P2P_OUT_FAILED, 1);
+    mock_ended(m, mock_goes_on(m), 0, P2P_OUT_FAILED, 1);
     refused(m, 99);
     mock_free(m);
 }
@@ -503,7 +485,7 @@ static void overload_may_run_after_all_that_were_admitted(void **state)
     jobs[0] = admitted(m, 100);
     mock_is(job(m, 150), p2p_local_at(RANK_LATE));
     m->node.queue++;
-    jobs[1] = goes_on(m);
+    jobs[1] = mock_goes_on(m);
     jobs[2] = admitted(m, 200); /* before that one */
     for (unsigned i = 0; i < 3; i++)
         free(jobs[i]);
@@ -524,98 +506,6 @@ static void with_a_full_queue_jobs_leave(void **state)
     m->node.queue_limit = 0; /* no queue at all */
     mock_is(job(m, 0), p2p_local_at(RANK_NONE));
     mock_free(m);
-}
-
-/* ---- all together ---- */
-
-enum { SLOTS = 3, ARRIVALS = 5000, MOST = 200 };
-
-struct job {
-    void *state;
-    uint32_t function;
-    uint64_t rank, end_ns;
-};
-
-struct node {
-    struct mock *m;
-    struct job running[SLOTS], waiting[MOST];
-    unsigned late, ran;
-};
-
-/* As a host does: a free slot at once, else in the order of ranks. */
-static void start(struct node *n, struct job j, uint64_t run_ns)
-{
-    j.end_ns = n->m->now_ns + run_ns;
-    n->running[n->m->node.load++] = j;
-}
-
-static const uint64_t run_of[] = {10 * MS, 20 * MS, 45 * MS, 80 * MS};
-
-/* Lets the one that ends first end, if that is before `until`. */
-static bool end_one(struct node *n, uint64_t until)
-{
-    struct mock *m = n->m;
-    unsigned at = 0, next = 0;
-    struct job j;
-
-    for (unsigned i = 1; i < m->node.load; i++)
-        if (n->running[i].end_ns < n->running[at].end_ns)
-            at = i;
-    if (m->node.load == 0 || n->running[at].end_ns > until)
-        return false;
-    j = n->running[at];
-    m->now_ns = j.end_ns;
-    n->running[at] = n->running[--m->node.load];
-    for (unsigned i = 1; i < m->node.queue; i++)
-        if (n->waiting[i].rank < n->waiting[next].rank)
-            next = i;
-    if (m->node.queue > 0) {
-        struct job first = n->waiting[next];
-
-        m->node.queue--;
-        memmove(&n->waiting[next], &n->waiting[next + 1],
-                (m->node.queue - next) * sizeof(n->waiting[0]));
-        start(n, first, run_of[first.function]);
-    }
-    n->ran++;
-    n->late += m->now_ns > j.rank;
-    ended(m, j.state, j.function, P2P_OUT_RAN, run_of[j.function]);
-    return true;
-}
-
-/* Twice the work that there is time for; runs take what they took before. */
-static void of_those_admitted_none_is_late(void **state)
-{
-    struct node n = {.m = make("", SLOTS, 0)};
-
-    (void)state;
-    for (uint32_t f = 0; f < 4; f++)
-        takes(n.m, f, run_of[f] / MS);
-    for (unsigned i = 0; i < ARRIVALS; i++) {
-        uint64_t arrival = n.m->now_ns + p2p_rand_below(&n.m->host, 13 * MS);
-        struct job j = {.function = (uint32_t)p2p_rand_below(&n.m->host, 4)};
-        struct p2p_action a;
-
-        while (end_one(&n, arrival))
-            ;
-        n.m->now_ns = arrival;
-        a = job_of(n.m, j.function, i % 10 ? 1 + p2p_rand_below(&n.m->host, 400) : 0);
-        if (a.kind == P2P_REJECT)
-            continue;
-        j.rank = a.t;
-        j.state = goes_on(n.m);
-        if (n.m->node.load < SLOTS)
-            start(&n, j, run_of[j.function]);
-        else
-            n.waiting[n.m->node.queue++] = j;
-        assert_true(n.m->node.queue < MOST);
-    }
-    while (end_one(&n, UINT64_MAX))
-        ;
-    print_message("%u of %d jobs were admitted, %u were late\n", n.ran, ARRIVALS, n.late);
-    assert_in_range(n.ran, ARRIVALS / 3, ARRIVALS);
-    assert_int_equal(n.late, 0);
-    mock_free(n.m);
 }
 
 int main(void)
@@ -648,7 +538,6 @@ int main(void)
         cmocka_unit_test(without_peers_or_hops_it_is_overload),
         cmocka_unit_test(overload_may_run_after_all_that_were_admitted),
         cmocka_unit_test(with_a_full_queue_jobs_leave),
-        cmocka_unit_test(of_those_admitted_none_is_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
