@@ -16,9 +16,10 @@
  *   the worst (the hot one of the highest RIF, else the one of the highest latency) and
  *   of the oldest in turn.
  *
- * Other than there, since each node is client and server here:
+ * The defaults are ours, near to theirs.  Other than there, since each node is client and
+ * server here:
  *   - this node is a candidate too, with exact values; so no random node is needed when
- *     the pool is empty, and an idle node does not ask ahead.
+ *     the pool is empty, and nobody is asked while no jobs come.
  *   - RIF is the running and the waiting jobs; latency is that of waiting and running.
  *     That of a peer counts the round trip to it.
  *   - a newer answer of the same peer replaces the older one, as peers may be few.  With
