@@ -167,8 +167,6 @@ static void pushed(struct gossip_average *g, const struct p2p_request *rq, const
 {
     double half = (m->value - g->value) / 2;
 
-    /* It changes by what the other end is told, to the last bit. */
-    half = (double)(int64_t)(half * UNIT) / UNIT;
     if (m->epoch != g->epoch) /* an old one learns of ours, and has nothing to change */
         send(rq, rq->from, (struct message){PULL, g->epoch, m->cycle, 0});
     else if (send(rq, rq->from, (struct message){PULL, g->epoch, m->cycle, -half}))
