@@ -36,28 +36,36 @@ static int give_memory(struct decision *d, const struct instance *i)
 
 /* ---- the rules ---- */
 
-/* MISBEHAVED_KINDS when the action is legal for a job.  Under lock. */
-static enum misbehaviour judge(const struct decision *d, struct p2p_action a)
+enum misbehaviour decision_judge(const struct p2p_request *rq, struct p2p_action a, bool known_peer)
 {
-    const struct engine *e = d->engine;
     uint32_t count = a.a & 0xffffu, need = a.a >> 16;
 
+    if (rq->event == P2P_EV_TICK)
+        return a.kind == P2P_DONE ? MISBEHAVED_KINDS : MISBEHAVED_ACTION;
     switch (a.kind) {
     case P2P_LOCAL:
         return a.a & ~(uint32_t)P2P_NO_WAIT ? MISBEHAVED_ACTION : MISBEHAVED_KINDS;
     case P2P_FORWARD:
-        return e->world->peer_name(e->ctx, a.a) ? MISBEHAVED_KINDS : MISBEHAVED_PEER;
+        return known_peer ? MISBEHAVED_KINDS : MISBEHAVED_PEER;
     case P2P_REJECT:
         return a.a == 0 || (a.a >= 400 && a.a <= 599) ? MISBEHAVED_KINDS : MISBEHAVED_ACTION;
     case P2P_PROBE:
-        return count == 0 || count > d->rq.probe_cap || need > count ? MISBEHAVED_PROBES
-                                                                     : MISBEHAVED_KINDS;
+        return count == 0 || count > rq->probe_cap || need > count ? MISBEHAVED_PROBES
+                                                                   : MISBEHAVED_KINDS;
     case P2P_WAIT:
-        return d->rq.deadline_ns && a.t > d->rq.deadline_ns ? MISBEHAVED_DEADLINE
-                                                            : MISBEHAVED_KINDS;
+        return rq->deadline_ns && a.t > rq->deadline_ns ? MISBEHAVED_DEADLINE : MISBEHAVED_KINDS;
     default:
         return MISBEHAVED_ACTION;
     }
+}
+
+/* Under lock. */
+static enum misbehaviour judge(const struct decision *d, struct p2p_action a)
+{
+    const struct engine *e = d->engine;
+
+    return decision_judge(&d->rq, a,
+                          a.kind == P2P_FORWARD && e->world->peer_name(e->ctx, a.a) != NULL);
 }
 
 /* A peer that went down since the plugin saw it cannot take the job. */

@@ -85,6 +85,11 @@ void decision_refused(struct decision *d);
 /* The job is over.  out->size and n_probes, probe_ns and hops are filled in here. */
 void decision_end(struct decision *d, struct p2p_outcome *out);
 
+/* The rules: what is wrong with that answer to rq, MISBEHAVED_KINDS when it is legal.
+ * `known_peer`: whom a FORWARD goes to is, or once was, a peer. */
+enum misbehaviour decision_judge(const struct p2p_request *rq, struct p2p_action a,
+                                 bool known_peer);
+
 /* The X-P2pfaas-Scheduler text of the instance that it began with, or of the override;
  * "" without room for it. */
 const char *decision_scheduler(const struct decision *d);

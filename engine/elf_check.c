@@ -216,27 +216,50 @@ static bool in_gnu_hash(const struct image *e, const char *name)
 
 /* ---- what it runs ---- */
 
+/* Sections that can be read; 0 in a file that has lost them. */
+static unsigned n_sections(const struct image *e)
+{
+    const elf_header *h = &e->head;
+
+    return h->e_shentsize != sizeof(elf_section) || h->e_shoff > e->size ||
+                   (e->size - h->e_shoff) / sizeof(elf_section) < h->e_shnum ||
+                   h->e_shstrndx >= h->e_shnum
+               ? 0
+               : h->e_shnum;
+}
+
+static elf_section section(const struct image *e, unsigned i)
+{
+    elf_section s;
+
+    memcpy(&s, e->data + e->head.e_shoff + i * sizeof(s), sizeof(s));
+    return s;
+}
+
+/* A text of the file, "" where it does not end inside. */
+static const char *text_at(const struct image *e, uint64_t at)
+{
+    return at < e->size && memchr(e->data + at, 0, e->size - at) ? e->data + at : "";
+}
+
+static const char *section_name(const struct image *e, const elf_section *s)
+{
+    return text_at(e, (uint64_t)section(e, e->head.e_shstrndx).sh_offset + s->sh_name);
+}
+
 /* The compiler's own start, an empty frame that it puts into every object, is
  * section .init.  Without sections nobody can tell. */
 static bool is_usual_start(const struct image *e)
 {
-    const elf_header *h = &e->head;
-    elf_section names, s;
+    unsigned n = n_sections(e);
 
-    if (h->e_shentsize != sizeof(s) || h->e_shoff > e->size ||
-        (e->size - h->e_shoff) / sizeof(s) < h->e_shnum || h->e_shstrndx >= h->e_shnum)
-        return true;
-    memcpy(&names, e->data + h->e_shoff + h->e_shstrndx * sizeof(s), sizeof(s));
-    for (unsigned i = 0; i < h->e_shnum; i++) {
-        uint64_t name;
+    for (unsigned i = 0; i < n; i++) {
+        elf_section s = section(e, i);
 
-        memcpy(&s, e->data + h->e_shoff + i * sizeof(s), sizeof(s));
-        name = (uint64_t)names.sh_offset + s.sh_name;
         if (s.sh_addr == e->init && s.sh_type == SHT_PROGBITS)
-            return name + sizeof(".init") <= e->size &&
-                   memcmp(e->data + name, ".init", sizeof(".init")) == 0;
+            return strcmp(section_name(e, &s), ".init") == 0;
     }
-    return false;
+    return n == 0;
 }
 
 /* Each object has one function of the compiler's own in either array; one in the first
@@ -265,4 +288,159 @@ const char *elf_check(const char *data, size_t size, const char *symbol, bool in
         return "runs code when it is loaded or unloaded, which a plugin may not: use init() and "
                "fini() for constructors and destructors, and constexpr for tables in C++";
     return NULL;
+}
+
+/* ---- what it gives, takes and keeps ---- */
+
+/* Symbols of the dynamic table: the hash tables tell how many there are. */
+static uint32_t n_dynamic_symbols(const struct image *e)
+{
+    uint32_t buckets, first, bloom, index, hash, most = 0;
+    uint64_t at = e->gnu_hash, chains;
+
+    if (!at)
+        return e->hash && read_word(e, e->hash + 4, &most) ? most : 0;
+    if (!read_word(e, at, &buckets) || !read_word(e, at + 4, &first) ||
+        !read_word(e, at + 8, &bloom))
+        return 0;
+    at += 16 + (uint64_t)bloom * sizeof(void *);
+    chains = at + 4 * (uint64_t)buckets;
+    for (uint32_t i = 0; i < buckets; i++)
+        if (read_word(e, at + 4 * (uint64_t)i, &index) && index > most)
+            most = index;
+    if (most < first)
+        return first;
+    while (read_word(e, chains + 4 * (uint64_t)(most - first), &hash)) {
+        most++;
+        if (hash & 1)
+            return most;
+    }
+    return most;
+}
+
+static const char *dynamic_text(const struct image *e, uint64_t offset)
+{
+    const char *at = mapped(e, e->strings + offset, 1);
+
+    return at ? text_at(e, (uint64_t)(at - e->data)) : "";
+}
+
+static void each_dynamic_symbol(const struct image *e,
+                                void (*item)(void *ctx, const struct elf_item *), void *ctx)
+{
+    uint32_t n = n_dynamic_symbols(e);
+
+    for (uint32_t i = 1; i < n; i++) {
+        const char *at = mapped(e, e->symbols + i * sizeof(elf_symbol), sizeof(elf_symbol));
+        elf_symbol s;
+
+        if (!at)
+            return;
+        memcpy(&s, at, sizeof(s));
+        if (ELF32_ST_BIND(s.st_info) == STB_LOCAL || ELF32_ST_TYPE(s.st_info) == STT_SECTION)
+            continue;
+        item(ctx, &(struct elf_item){.kind = s.st_shndx == SHN_UNDEF ? ELF_IMPORT : ELF_EXPORT,
+                                     .name = dynamic_text(e, s.st_name),
+                                     .size = s.st_size,
+                                     .weak = ELF32_ST_BIND(s.st_info) == STB_WEAK});
+    }
+}
+
+static void each_library(const struct image *e, void (*item)(void *ctx, const struct elf_item *),
+                         void *ctx)
+{
+    for (unsigned i = 0; i < e->head.e_phnum; i++) {
+        elf_segment d = segment(e, i);
+
+        for (size_t at = 0; d.p_type == PT_DYNAMIC && at + sizeof(elf_entry) <= d.p_filesz;
+             at += sizeof(elf_entry)) {
+            const char *from = mapped(e, d.p_vaddr + at, sizeof(elf_entry));
+            elf_entry entry;
+
+            if (!from)
+                return;
+            memcpy(&entry, from, sizeof(entry));
+            if (entry.d_tag == DT_NULL)
+                return;
+            if (entry.d_tag == DT_NEEDED)
+                item(ctx, &(struct elf_item){.kind = ELF_LIBRARY,
+                                             .name = dynamic_text(e, entry.d_un.d_val)});
+        }
+    }
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Written by code, and not only by the loader before any code runs. */
+static bool is_mutable(const struct image *e, const elf_section *s)
+{
+    static const char *const loaders[] = {
+        ".data.rel.ro", ".got",   ".dynamic", ".init_array", ".fini_array",    ".preinit_array",
+        ".ctors",       ".dtors", ".jcr",     ".eh_frame",   ".tm_clone_table"};
+    const char *name = section_name(e, s);
+
+    if ((s->sh_flags & (SHF_WRITE | SHF_ALLOC)) != (SHF_WRITE | SHF_ALLOC) || s->sh_size == 0)
+        return false;
+    for (size_t i = 0; i < sizeof(loaders) / sizeof(loaders[0]); i++)
+        if (starts_with(name, loaders[i]))
+            return false;
+    return true;
+}
+
+/* What the compiler's start files keep in every object. */
+static bool is_compilers(const char *name)
+{
+    return starts_with(name, "completed.") || strcmp(name, "__dso_handle") == 0 ||
+           strcmp(name, "__TMC_END__") == 0;
+}
+
+static void each_mutable_object(const struct image *e, const elf_section *table,
+                                void (*item)(void *ctx, const struct elf_item *), void *ctx)
+{
+    unsigned sections = n_sections(e);
+    elf_section strings;
+
+    if (table->sh_link >= sections || table->sh_offset > e->size ||
+        e->size - table->sh_offset < table->sh_size)
+        return;
+    strings = section(e, table->sh_link);
+    for (uint64_t at = 0; at + sizeof(elf_symbol) <= table->sh_size; at += sizeof(elf_symbol)) {
+        const char *name;
+        elf_section home;
+        elf_symbol s;
+
+        memcpy(&s, e->data + table->sh_offset + at, sizeof(s));
+        name = text_at(e, (uint64_t)strings.sh_offset + s.st_name);
+        if (ELF32_ST_TYPE(s.st_info) != STT_OBJECT || s.st_shndx >= sections || is_compilers(name))
+            continue;
+        home = section(e, s.st_shndx);
+        if (is_mutable(e, &home))
+            item(ctx, &(struct elf_item){.kind = ELF_MUTABLE, .name = name, .size = s.st_size});
+    }
+}
+
+void elf_each(const char *data, size_t size, void (*item)(void *ctx, const struct elf_item *),
+              void *ctx)
+{
+    struct image e = {.data = data, .size = size};
+    unsigned sections;
+
+    if (check_head(&e))
+        return;
+    read_dynamic(&e);
+    each_dynamic_symbol(&e, item, ctx);
+    each_library(&e, item, ctx);
+    sections = n_sections(&e);
+    for (unsigned i = 0; i < sections; i++) {
+        elf_section s = section(&e, i);
+
+        if (s.sh_type == SHT_SYMTAB)
+            each_mutable_object(&e, &s, item, ctx);
+        else if (is_mutable(&e, &s))
+            item(ctx, &(struct elf_item){
+                          .kind = ELF_WRITABLE, .name = section_name(&e, &s), .size = s.sh_size});
+    }
 }

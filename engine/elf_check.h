@@ -10,10 +10,29 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Is it a whole shared object for this machine, without thread-local storage, that
  * exports `symbol` and runs nothing when it is loaded?  NULL, or what is wrong and
  * what to do.  `instrumented`: code that runs at load is that of a sanitizer. */
 const char *elf_check(const char *data, size_t size, const char *symbol, bool instrumented);
+
+enum elf_kind {
+    ELF_EXPORT,  /* a symbol that others see */
+    ELF_IMPORT,  /* one that it takes from them */
+    ELF_LIBRARY, /* a file that is loaded with it */
+    ELF_MUTABLE, /* an object that its code may write, by its name */
+    ELF_WRITABLE /* a section of such objects; its names may have been stripped off */
+};
+struct elf_item {
+    enum elf_kind kind;
+    const char *name;
+    uint64_t size;
+    bool weak;
+};
+
+/* Calls `item` for each of those in a file that passed elf_check(). */
+void elf_each(const char *data, size_t size, void (*item)(void *ctx, const struct elf_item *),
+              void *ctx);
 
 #endif

@@ -294,14 +294,16 @@ uint64_t engine_tick(struct engine *e)
 
     e->world->enter(e->ctx, &rq);
     if (e->current && (period = e->current->ops.tick_ns) > 0) {
+        enum misbehaviour wrong;
         struct p2p_action a;
 
         rq.host = &e->current->host;
         a = e->current->ops.decide(e->current->self, &rq);
-        if (a.kind == P2P_DONE)
-            e->stats.decisions[P2P_DONE]++;
+        wrong = decision_judge(&rq, a, false);
+        if (wrong == MISBEHAVED_KINDS)
+            e->stats.decisions[a.kind]++;
         else
-            e->stats.misbehaved[MISBEHAVED_ACTION]++;
+            e->stats.misbehaved[wrong]++;
     }
     e->world->leave(e->ctx);
     return period;

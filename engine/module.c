@@ -50,6 +50,11 @@ unsigned module_pinned_count(void)
     return pinned_modules;
 }
 
+bool module_instrumented(void)
+{
+    return INSTRUMENTED;
+}
+
 /* ---- the file ---- */
 
 static char *read_file(const char *file, size_t *size, char *err)
@@ -229,10 +234,69 @@ static int check_scheduler(const struct p2p_scheduler *s, char *err)
     return 0;
 }
 
-static int check_entry(const struct p2p_module *m, char *err)
+static int check_learner(const struct p2p_learner *l, char *err)
 {
-    unsigned n = 0;
+    char why[P2P_ERRLEN];
 
+    if (!P2P_HAS(l, learn) || !l->act || !l->learn) {
+        snprintf(err, P2P_ERRLEN, "a learner without act() or learn(); both are required");
+        return -1;
+    }
+    if (!is_name(l->name)) {
+        snprintf(err, P2P_ERRLEN, "the learner name '%.60s' is not of the form [a-z0-9_]{1,%d}",
+                 l->name ? l->name : "", MOST_NAME);
+        return -1;
+    }
+    if (l->instance_size > MOST_INSTANCE_BYTES) {
+        snprintf(err, P2P_ERRLEN, "learner '%s': instance_size %u; the most is %d", l->name,
+                 l->instance_size, MOST_INSTANCE_BYTES);
+        return -1;
+    }
+    if (params_check(l->params, l->instance_size, why)) {
+        snprintf(err, P2P_ERRLEN, "learner '%s': %.180s", l->name, why);
+        return -1;
+    }
+    return 0;
+}
+
+static int check_schedulers(const struct p2p_scheduler *const *all, char *err)
+{
+    for (unsigned n = 0; all && all[n]; n++) {
+        if (n == MOST_SCHEDULERS) {
+            snprintf(err, P2P_ERRLEN, "offers more than %d schedulers", MOST_SCHEDULERS);
+            return -1;
+        }
+        if (check_scheduler(all[n], err))
+            return -1;
+        for (unsigned i = 0; i < n; i++)
+            if (strcmp(all[i]->name, all[n]->name) == 0) {
+                snprintf(err, P2P_ERRLEN, "offers the scheduler '%s' twice", all[n]->name);
+                return -1;
+            }
+    }
+    return 0;
+}
+
+static int check_learners(const struct p2p_learner *const *all, char *err)
+{
+    for (unsigned n = 0; all && all[n]; n++) {
+        if (n == MOST_SCHEDULERS) {
+            snprintf(err, P2P_ERRLEN, "offers more than %d learners", MOST_SCHEDULERS);
+            return -1;
+        }
+        if (check_learner(all[n], err))
+            return -1;
+        for (unsigned i = 0; i < n; i++)
+            if (strcmp(all[i]->name, all[n]->name) == 0) {
+                snprintf(err, P2P_ERRLEN, "offers the learner '%s' twice", all[n]->name);
+                return -1;
+            }
+    }
+    return 0;
+}
+
+int module_check(const struct p2p_module *m, char err[P2P_ERRLEN])
+{
     if (m->magic != P2P_ABI_MAGIC) {
         snprintf(err, P2P_ERRLEN, "p2p_plugin is not made by P2P_SCHEDULER_PLUGIN of the SDK");
         return -1;
@@ -243,25 +307,20 @@ static int check_entry(const struct p2p_module *m, char *err)
                  m->abi_major, m->needs_minor, P2P_ABI_MAJOR, P2P_ABI_MINOR);
         return -1;
     }
-    if (!P2P_HAS(m, schedulers) || !m->schedulers || !m->schedulers[0]) {
-        snprintf(err, P2P_ERRLEN, "offers no scheduler; see P2P_SCHEDULER_PLUGIN");
+    if (check_schedulers(P2P_HAS(m, schedulers) ? m->schedulers : NULL, err))
         return -1;
-    }
-    for (; m->schedulers[n]; n++) {
-        if (n == MOST_SCHEDULERS) {
-            snprintf(err, P2P_ERRLEN, "offers more than %d schedulers", MOST_SCHEDULERS);
-            return -1;
-        }
-        if (check_scheduler(m->schedulers[n], err))
-            return -1;
-        for (unsigned i = 0; i < n; i++)
-            if (strcmp(m->schedulers[i]->name, m->schedulers[n]->name) == 0) {
-                snprintf(err, P2P_ERRLEN, "offers the scheduler '%s' twice",
-                         m->schedulers[n]->name);
-                return -1;
-            }
-    }
-    return 0;
+    return check_learners(P2P_HAS(m, learners) ? m->learners : NULL, err);
+}
+
+/* No learner can be bound in this version of the host. */
+static int check_entry(const struct p2p_module *m, char *err)
+{
+    if (module_check(m, err))
+        return -1;
+    if (P2P_HAS(m, schedulers) && m->schedulers && m->schedulers[0])
+        return 0;
+    snprintf(err, P2P_ERRLEN, "offers no scheduler; see P2P_SCHEDULER_PLUGIN");
+    return -1;
 }
 
 /* ---- life ---- */
