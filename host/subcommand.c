@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/suggest.h"
+#include "base/suggest.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyz-"
 
