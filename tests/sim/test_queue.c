@@ -1,4 +1,3 @@
-// link: sim/queue.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
