@@ -86,7 +86,7 @@ struct load_change {
 };
 struct load_history {
     uint64_t age_ns;
-    struct load_change *change; /* ring */
+    struct load_change *change; /* ring; room is a power of two */
     uint32_t first, n, room;
 };
 

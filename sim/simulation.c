@@ -44,8 +44,13 @@ static int init_functions(struct simulation *s, char *err)
         return -1;
     }
     for (unsigned i = 0; i < c->n_functions; i++) {
-        if (distribution_init(&s->service[i], &c->function[i].service, err))
+        char why[P2P_ERRLEN];
+
+        if (distribution_init(&s->service[i], &c->function[i].service, why)) {
+            snprintf(err, P2P_ERRLEN, "%.100s: functions.%.40s.service: %.100s", c->file,
+                     c->function[i].name, why);
             return -1;
+        }
         weights += c->function[i].weight;
     }
     for (unsigned i = 0; i < c->n_functions; i++) {
@@ -67,13 +72,18 @@ static int init_arrivals(struct simulation *s, char *err)
     }
     for (unsigned g = 0; g < c->n_groups; g++) {
         const struct group_config *group = &c->group[g];
+        struct arrival_config arrivals = group->arrivals;
         double rate = group->arrivals.rate;
+        char why[P2P_ERRLEN];
 
         if (group->arrivals.load > 0)
             rate = group->arrivals.load * (double)group->slots * group->speed / service_s;
-        if (arrivals_load(&s->arrivals[g], &group->arrivals, rate, (unsigned)group->count, s->seed,
-                          err))
+        arrivals.n_functions = c->n_functions;
+        if (arrivals_load(&s->arrivals[g], &arrivals, rate, (unsigned)group->count, s->seed, why)) {
+            snprintf(err, P2P_ERRLEN, "%.60s: nodes.%.28s.arrivals: %.150s", c->file, group->name,
+                     why);
             return -1;
+        }
     }
     return 0;
 }

@@ -71,6 +71,12 @@ void view_inflight(struct node *n, uint32_t peer, int change)
 
 /* ---- what a node tells of itself ---- */
 
+/* The i-th of those that are kept, the oldest first. */
+static struct load_change *history_at(const struct load_history *h, uint32_t i)
+{
+    return &h->change[(h->first + i) & (h->room - 1)];
+}
+
 void node_load_changed(struct node *n)
 {
     struct load_history *h = n->history;
@@ -79,26 +85,25 @@ void node_load_changed(struct node *n)
     if (!h)
         return;
     /* The last one that is old enough is what is told; those before it are not needed. */
-    while (h->n > 1 && h->change[(h->first + 1) % h->room].at_ns + h->age_ns <= now) {
-        h->first = (h->first + 1) % h->room;
+    while (h->n > 1 && history_at(h, 1)->at_ns + h->age_ns <= now) {
+        h->first++;
         h->n--;
     }
     if (h->n == h->room) {
-        struct load_change *grown = reallocarray(NULL, h->room * 2u, sizeof(*grown));
+        struct load_change *grown = reallocarray(NULL, (size_t)h->room * 2, sizeof(*grown));
 
         if (!grown) {
             n->sim->no_memory = true;
             return;
         }
         for (uint32_t i = 0; i < h->n; i++)
-            grown[i] = h->change[(h->first + i) % h->room];
+            grown[i] = *history_at(h, i);
         free(h->change);
         h->change = grown;
         h->first = 0;
         h->room *= 2;
     }
-    h->change[(h->first + h->n++) % h->room] =
-        (struct load_change){now, n->view.load, n->view.queue};
+    *history_at(h, h->n++) = (struct load_change){now, n->view.load, n->view.queue};
 }
 
 uint32_t node_tells(struct node *n)
@@ -109,9 +114,9 @@ uint32_t node_tells(struct node *n)
 
     if (!h)
         return load_pack(n->view.load, n->view.queue);
-    told = &h->change[h->first];
+    told = history_at(h, 0);
     for (uint32_t i = 1; i < h->n; i++) {
-        const struct load_change *c = &h->change[(h->first + i) % h->room];
+        const struct load_change *c = history_at(h, i);
 
         if (c->at_ns + h->age_ns > now)
             break;
