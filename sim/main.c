@@ -1,7 +1,18 @@
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+#include "sim/command.h"
+
+int main(int argc, char **argv)
 {
-    fprintf(stderr, "p2pfaas sim: not built yet\n");
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } commands[] = {{"sim", sim_command}};
+
+    for (unsigned i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "usage: p2pfaas sim SCENARIO.yaml; see p2pfaas sim --help\n");
     return 2;
 }

@@ -1,0 +1,468 @@
+/*
+ * command.c - `p2pfaas sim scenario.yaml`.
+ */
+#include "sim/command.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim/output.h"
+#include "sim/report.h"
+#include "sim/runner.h"
+#include "sim/trace_log.h"
+
+struct options {
+    const char *file, *out, *trace, *plugins;
+    struct scenario_override set[RUNNER_MAX_OVERRIDES];
+    unsigned n_set;
+    unsigned part, parts, threads;
+    uint64_t trace_lines;
+    bool list, keys, quiet, nodes;
+};
+
+static _Atomic bool interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = true;
+}
+
+static void print_help(void)
+{
+    printf(
+        "usage: p2pfaas sim [options] SCENARIO.yaml\n"
+        "\n"
+        "Runs a scenario under virtual time with the same plugins as a live node, and prints\n"
+        "what came out, each figure with its 95 %% confidence interval.\n"
+        "\n"
+        "  -s, --set KEY=VALUE   change one setting: --set arrivals.load=0.9, --set\n"
+        "                        nodes.pi.scheduler=random; may be repeated\n"
+        "  -o, --out DIR         write CSV files and result.sqlite there, for `p2pfaas plot`\n"
+        "      --nodes           also write of each node\n"
+        "  -t, --trace FILE      write every decision, a line each; of one point and replication\n"
+        "      --trace-lines N   at most so many lines (%d)\n"
+        "  -j, --threads N       simulations at once (one a core); the result does not depend\n"
+        "                        on it\n"
+        "  -l, --list            print the points of the sweep\n"
+        "      --only I/N        of N shares of the points, run share I: for array jobs\n"
+        "      --plugins DIR     where the .so are (the scenario's, else those built or\n"
+        "                        installed with this program)\n"
+        "  -q, --quiet           no progress on standard error\n"
+        "      --keys            print every key that a scenario may have\n"
+        "  -h, --help            print this\n",
+        TRACE_DEFAULT_LINES);
+}
+
+/* ---- options ---- */
+
+static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int fail(const char *format, ...)
+{
+    va_list args;
+
+    fputs("p2pfaas sim: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return -1;
+}
+
+static int add_set(struct options *o, char *text)
+{
+    char *value = strchr(text, '=');
+
+    if (!value || value == text)
+        return fail("--set %s: no '='; allowed: KEY=VALUE, as in arrivals.load=0.9", text);
+    if (o->n_set == RUNNER_MAX_OVERRIDES)
+        return fail("more than %d --set; write a file", RUNNER_MAX_OVERRIDES);
+    *value = '\0';
+    o->set[o->n_set++] = (struct scenario_override){.path = text, .value = value + 1};
+    return 0;
+}
+
+static int read_count(const char *option, const char *text, unsigned long most, unsigned long *out)
+{
+    char *end;
+
+    *out = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || *out < 1 || *out > most)
+        return fail("%s %s: allowed: an integer from 1 to %lu", option, text, most);
+    return 0;
+}
+
+static int read_share(struct options *o, const char *text)
+{
+    char end;
+
+    if (sscanf(text, "%u/%u%c", &o->part, &o->parts, &end) == 2 && o->part >= 1 &&
+        o->part <= o->parts && o->parts <= SWEEP_MAX_POINTS)
+        return 0;
+    return fail("--only %s: allowed: I/N, as in 3/16, with I from 1 to N", text);
+}
+
+enum { OPT_ONLY = 256, OPT_KEYS, OPT_NODES, OPT_PLUGINS, OPT_TRACE_LINES };
+
+static const struct option known[] = {{"set", required_argument, NULL, 's'},
+                                      {"out", required_argument, NULL, 'o'},
+                                      {"nodes", no_argument, NULL, OPT_NODES},
+                                      {"trace", required_argument, NULL, 't'},
+                                      {"trace-lines", required_argument, NULL, OPT_TRACE_LINES},
+                                      {"threads", required_argument, NULL, 'j'},
+                                      {"list", no_argument, NULL, 'l'},
+                                      {"only", required_argument, NULL, OPT_ONLY},
+                                      {"plugins", required_argument, NULL, OPT_PLUGINS},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {"keys", no_argument, NULL, OPT_KEYS},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {NULL, 0, NULL, 0}};
+
+/* 0 to go on, 1 when all is done, -1 for a wrong command line. */
+static int read_option(struct options *o, int c)
+{
+    unsigned long n = 0;
+
+    switch (c) {
+    case 's':
+        return add_set(o, optarg);
+    case 'o':
+        o->out = optarg;
+        return 0;
+    case 't':
+        o->trace = optarg;
+        return 0;
+    case 'j':
+        if (read_count("--threads", optarg, 1024, &n))
+            return -1;
+        o->threads = (unsigned)n;
+        return 0;
+    case 'l':
+        o->list = true;
+        return 0;
+    case 'q':
+        o->quiet = true;
+        return 0;
+    case OPT_NODES:
+        o->nodes = true;
+        return 0;
+    case OPT_PLUGINS:
+        o->plugins = optarg;
+        return 0;
+    case OPT_ONLY:
+        return read_share(o, optarg);
+    case OPT_TRACE_LINES:
+        if (read_count("--trace-lines", optarg, 1000000000, &n))
+            return -1;
+        o->trace_lines = n;
+        return 0;
+    case OPT_KEYS:
+        scenario_print_keys(stdout);
+        return 1;
+    case 'h':
+        print_help();
+        return 1;
+    default:
+        return -1;
+    }
+}
+
+static int read_options(struct options *o, int argc, char **argv)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int c;
+
+    *o = (struct options){.part = 1,
+                          .parts = 1,
+                          .threads = cores > 0 ? (unsigned)cores : 1,
+                          .trace_lines = TRACE_DEFAULT_LINES};
+    while ((c = getopt_long(argc, argv, "s:o:t:j:lqh", known, NULL)) != -1) {
+        int rc = read_option(o, c);
+
+        if (rc)
+            return rc;
+    }
+    if (optind + 1 != argc)
+        return fail("%s; see p2pfaas sim --help",
+                    optind == argc ? "no scenario is named" : "more than one scenario is named");
+    o->file = argv[optind];
+    return 0;
+}
+
+/* ---- plugins ---- */
+
+/* Where the .so of this program are: built beside it, or installed. */
+static int find_plugins(const struct options *o, const struct scenario *s, char *out, size_t size,
+                        char *err)
+{
+    static const char *const places[] = {"plugins", "../lib/p2pfaas/plugins"};
+    const char *said = o->plugins ? o->plugins : s->plugins;
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash;
+
+    if (said[0]) {
+        snprintf(out, size, "%s", said);
+        return 0;
+    }
+    self[n > 0 ? n : 0] = '\0';
+    slash = strrchr(self, '/');
+    for (unsigned i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+        snprintf(out, size, "%.*s/%s", (int)(slash - self), self, places[i]);
+        if (access(out, R_OK | X_OK) == 0)
+            return 0;
+    }
+    snprintf(err, P2P_ERRLEN, "no plugins beside this program; say where they are with --plugins");
+    return -1;
+}
+
+/* A catalog opens copies of the plugins, in a folder of its own. */
+struct plugins {
+    struct catalog *catalog;
+    char folder[PATH_MAX], copies[PATH_MAX];
+};
+
+static int open_plugins(struct plugins *p, const struct options *o, const struct scenario *s,
+                        char *err)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    p->catalog = NULL;
+    p->copies[0] = '\0';
+    if (find_plugins(o, s, p->folder, sizeof(p->folder), err))
+        return -1;
+    snprintf(p->copies, sizeof(p->copies), "%s/p2pfaas-sim-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+    if (!mkdtemp(p->copies)) {
+        snprintf(err, P2P_ERRLEN, "%.200s: cannot be made; set TMPDIR to a folder for it",
+                 p->copies);
+        p->copies[0] = '\0';
+        return -1;
+    }
+    p->catalog = catalog_new(p->folder, p->copies, err);
+    return p->catalog && catalog_scan(p->catalog, NULL, NULL, err) >= 0 ? 0 : -1;
+}
+
+static void close_plugins(struct plugins *p)
+{
+    if (p->catalog)
+        catalog_free(p->catalog);
+    if (p->copies[0])
+        rmdir(p->copies);
+}
+
+/* ---- results ---- */
+
+struct session {
+    const struct options *options;
+    struct sweep sweep;
+    struct outputs *outputs;
+    unsigned width; /* of the widest label */
+};
+
+static int on_point(void *ctx, unsigned index, struct result *const *results, unsigned n,
+                    char err[P2P_ERRLEN])
+{
+    struct session *s = ctx;
+    const char *axis[SWEEP_MAX_AXES], *value[SWEEP_MAX_AXES];
+    char label[512];
+    struct point p = {
+        .index = index, .label = label, .n_axes = s->sweep.n_axes, .axis = axis, .value = value};
+    const struct result *const *all = (const struct result *const *)results;
+    struct summary summary;
+    int rc = 0;
+
+    for (unsigned i = 0; i < p.n_axes; i++) {
+        axis[i] = s->sweep.axis[i].path;
+        value[i] = s->sweep.axis[i].value[sweep_index(&s->sweep, index, i)];
+    }
+    sweep_label(&s->sweep, index, label, sizeof(label));
+    if (summary_make(&summary, all, n, 0.95)) {
+        snprintf(err, P2P_ERRLEN, "out of memory for the summary");
+        return -1;
+    }
+    if (s->sweep.n_points > 1)
+        report_sweep_row(stdout, s->width, &p, &summary);
+    else
+        report_summary(stdout, &summary);
+    fflush(stdout);
+    if (s->outputs)
+        rc = outputs_point(s->outputs, &p, &summary, all, n, err);
+    summary_release(&summary);
+    return rc;
+}
+
+static void list_points(struct session *s)
+{
+    const struct options *o = s->options;
+    char label[512];
+
+    for (unsigned i = o->part - 1; i < s->sweep.n_points; i += o->parts) {
+        sweep_label(&s->sweep, i, label, sizeof(label));
+        printf("%u\t%s\n", i + 1, label[0] ? label : o->file);
+    }
+}
+
+/* What decides the results: the file, and what was set. */
+static char *scenario_text(const struct options *o)
+{
+    char *text = NULL, line[4096];
+    size_t size = 0, n;
+    FILE *out = open_memstream(&text, &size), *in = fopen(o->file, "re");
+
+    for (unsigned i = 0; out && i < o->n_set; i++)
+        fprintf(out, "# --set %s=%s\n", o->set[i].path, o->set[i].value);
+    while (out && in && (n = fread(line, 1, sizeof(line), in)) > 0)
+        fwrite(line, 1, n, out);
+    if (in)
+        fclose(in);
+    if (out)
+        fclose(out);
+    return text;
+}
+
+static int open_outputs(struct session *s, char *err)
+{
+    const struct options *o = s->options;
+    const char *axis[SWEEP_MAX_AXES];
+    char *text;
+    struct output_target to = {.folder = o->out,
+                               .n_axes = s->sweep.n_axes,
+                               .axis = axis,
+                               .part = o->part,
+                               .parts = o->parts,
+                               .nodes = o->nodes};
+
+    if (!o->out)
+        return 0;
+    for (unsigned i = 0; i < s->sweep.n_axes; i++)
+        axis[i] = s->sweep.axis[i].path;
+    to.scenario = text = scenario_text(o);
+    s->outputs = text ? outputs_open(&to, err) : NULL;
+    free(text);
+    return s->outputs ? 0 : -1;
+}
+
+static void widest_label(struct session *s)
+{
+    char label[512];
+
+    for (unsigned i = 0; i < s->sweep.n_points; i++) {
+        sweep_label(&s->sweep, i, label, sizeof(label));
+        if (strlen(label) > s->width)
+            s->width = (unsigned)strlen(label);
+    }
+}
+
+/* ---- all of it ---- */
+
+static int simulate(struct session *s, const struct scenario *first, struct trace *trace, char *err)
+{
+    const struct options *o = s->options;
+    struct simulation_cost cost;
+    struct plugins plugins;
+    struct runner_setup setup = {.file = o->file,
+                                 .sweep = &s->sweep,
+                                 .overrides = o->set,
+                                 .n_overrides = o->n_set,
+                                 .share = o->part - 1,
+                                 .shares = o->parts,
+                                 .threads = o->threads,
+                                 .progress = !o->quiet,
+                                 .trace = trace,
+                                 .cancelled = &interrupted,
+                                 .done = on_point,
+                                 .ctx = s};
+    int rc = open_plugins(&plugins, o, first, err);
+
+    if (rc == 0)
+        rc = open_outputs(s, err);
+    if (rc == 0) {
+        widest_label(s);
+        if (s->sweep.n_points > 1)
+            report_sweep_head(stdout, s->width);
+        setup.catalog = plugins.catalog;
+        rc = runner_run(&setup, &cost, err);
+    }
+    if (s->outputs) {
+        char why[P2P_ERRLEN];
+
+        if (outputs_close(s->outputs, rc == 0, why) && rc == 0) {
+            snprintf(err, P2P_ERRLEN, "%s", why);
+            rc = -1;
+        }
+    }
+    close_plugins(&plugins);
+    return rc;
+}
+
+/* Says what is wrong with the plan before anything runs. */
+static int open_trace(const struct options *o, const struct session *s,
+                      const struct scenario *first, struct trace **trace, char *err)
+{
+    if (!o->trace)
+        return 0;
+    if (first->run.replications > 1 || s->sweep.n_points > o->parts) {
+        snprintf(err, P2P_ERRLEN,
+                 "--trace follows one simulation, and there would be more; use --only, --set "
+                 "run.replications=1, or a scenario without a sweep");
+        return -1;
+    }
+    *trace = trace_open(o->trace, o->trace_lines, err);
+    return *trace ? 0 : -1;
+}
+
+int sim_command(int argc, char **argv)
+{
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct options o;
+    struct session s = {.options = &o};
+    struct scenario first;
+    struct scenario_override set[RUNNER_MAX_OVERRIDES + SWEEP_MAX_AXES];
+    struct trace *trace = NULL;
+    char err[P2P_ERRLEN];
+    unsigned n;
+    int rc = read_options(&o, argc, argv);
+
+    if (rc)
+        return rc < 0 ? 2 : EXIT_SUCCESS;
+    if (sweep_read(&s.sweep, o.file, o.set, o.n_set, err))
+        goto fail;
+    if (o.list) {
+        list_points(&s);
+        sweep_release(&s.sweep);
+        return EXIT_SUCCESS;
+    }
+    for (n = 0; n < o.n_set; n++)
+        set[n] = o.set[n];
+    n += sweep_point(&s.sweep, 0, &set[n]);
+    if (scenario_read(&first, o.file, set, n, err))
+        goto fail_sweep;
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    rc = open_trace(&o, &s, &first, &trace, err);
+    if (rc == 0)
+        rc = simulate(&s, &first, trace, err);
+    if (trace) {
+        char why[P2P_ERRLEN];
+
+        if (trace_close(trace, why) && rc == 0) {
+            snprintf(err, sizeof(err), "%s", why);
+            rc = -1;
+        }
+    }
+    scenario_release(&first);
+    sweep_release(&s.sweep);
+    if (rc)
+        fail("%s", err);
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+fail_sweep:
+    sweep_release(&s.sweep);
+fail:
+    fail("%s", err);
+    return EXIT_FAILURE;
+}

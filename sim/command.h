@@ -1,0 +1,10 @@
+/*
+ * command.h - the subcommand of the simulator's program; argv[0] is the subcommand.  Each
+ * returns an exit status: 0, 1 for a failure, 2 for a wrong command line.
+ */
+#ifndef SIM_COMMAND_H
+#define SIM_COMMAND_H
+
+int sim_command(int argc, char **argv);
+
+#endif
