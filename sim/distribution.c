@@ -230,7 +230,9 @@ static int init_file(struct distribution *d, const struct distribution_config *c
         rc = csv_fail(&rows, err, "no values; allowed: one a line, as in 12.5ms, or seconds");
     csv_close(&rows);
     for (uint32_t i = 0; i < d->n_values; i++)
-        d->mean += (double)d->value[i] / d->n_values;
+        d->mean += (double)d->value[i];
+    if (d->n_values > 0)
+        d->mean /= d->n_values;
     return rc;
 }
 

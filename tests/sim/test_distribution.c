@@ -219,11 +219,13 @@ static void no_draw_is_nothing_or_beyond_time(void **state)
                      0);
     for (int i = 0; i < 1000; i++)
         assert_in_range(distribution_draw(&d, &r), 1, DISTRIBUTION_MAX_NS);
-    assert_int_equal(distribution_init(&d,
-                                       &(struct distribution_config){.kind = DISTRIBUTION_FILE,
-                                                                     .file = file_of("0\n0ms\n")},
-                                       err),
-                     0);
+    assert_int_equal(
+        distribution_init(&d,
+                          &(struct distribution_config){.kind = DISTRIBUTION_FILE,
+                                                        .file = file_of("0\n0ms\n0\n0\n0\n0")},
+                          err),
+        0);
+    assert_true(distribution_mean(&d) == 1);
     assert_int_equal(distribution_draw(&d, &r), 1);
     distribution_release(&d);
 }
