@@ -59,9 +59,10 @@ check:
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 20
 FUZZ_FLAGS = $(ALL_CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined
-build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard plugins/*/*.c)
+FUZZ_SRC := $(LIB_SRC) $(filter-out sim/main.c,$(wildcard sim/*.c))
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard plugins/*/*.c)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)clang $(FUZZ_FLAGS) -o $@ $< $(LIB_SRC) $(HOST_LIBS)
+	$(call say,FUZZ,$@)clang $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) $(HOST_LIBS) -lsqlite3
 ## fuzz: each fuzzer for FUZZ_SECONDS=20
 fuzz: $(FUZZERS:%=build/fuzz/%)
 	$(Q)for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f; \
