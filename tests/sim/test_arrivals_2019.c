@@ -279,6 +279,23 @@ static void wrong_durations(void **state)
     refused(&c, 0, "/nowhere.csv: No such file or directory");
 }
 
+static void more_minutes_than_two_weeks(void **state)
+{
+    enum { SIZE = 1 << 18 };
+    char *text = malloc(SIZE);
+    size_t at;
+    struct arrival_config c;
+
+    (void)state;
+    assert_non_null(text);
+    at = (size_t)snprintf(text, SIZE, "HashOwner,HashApp,HashFunction");
+    for (int i = 1; i <= ARRIVALS_MAX_MINUTES + 1; i++)
+        at += (size_t)snprintf(text + at, SIZE - at, ",%d", i);
+    c = trace(file_of_bytes(text, at), "");
+    free(text);
+    refused_file(&c, ":1: more than 20160 minutes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +309,7 @@ int main(void)
         cmocka_unit_test(the_same_seeds_replay_the_same),
         cmocka_unit_test(wrong_traces_of_2019),
         cmocka_unit_test(wrong_durations),
+        cmocka_unit_test(more_minutes_than_two_weeks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
