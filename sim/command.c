@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/paths.h"
 #include "sim/output.h"
 #include "sim/report.h"
 #include "sim/runner.h"
@@ -196,35 +197,23 @@ static int read_options(struct options *o, int argc, char **argv)
 
 /* ---- plugins ---- */
 
-/* Where the .so of this program are: built beside it, or installed. */
-static int find_plugins(const struct options *o, const struct scenario *s, char *out, size_t size,
-                        char *err)
+/* What the command line says, what the scenario says, or where this program is installed;
+ * malloc'ed. */
+static char *find_plugins(const struct options *o, const struct scenario *s)
 {
-    static const char *const places[] = {"plugins", "../lib/p2pfaas/plugins"};
-    const char *said = o->plugins ? o->plugins : s->plugins;
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
+    const char *folder = o->plugins ? o->plugins : s->plugins;
+    char *installed = o->plugins ? NULL : path_expand("${LIB}/plugins", PATH_MAX);
 
-    if (said[0]) {
-        snprintf(out, size, "%s", said);
-        return 0;
-    }
-    self[n > 0 ? n : 0] = '\0';
-    slash = strrchr(self, '/');
-    for (unsigned i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(out, size, "%.*s/%s", (int)(slash - self), self, places[i]);
-        if (access(out, R_OK | X_OK) == 0)
-            return 0;
-    }
-    snprintf(err, P2P_ERRLEN, "no plugins beside this program; say where they are with --plugins");
-    return -1;
+    if (installed && access(folder, R_OK) && access(installed, R_OK) == 0)
+        return installed;
+    free(installed);
+    return strdup(folder);
 }
 
 /* A catalog opens copies of the plugins, in a folder of its own. */
 struct plugins {
     struct catalog *catalog;
-    char folder[PATH_MAX], copies[PATH_MAX];
+    char *folder, copies[PATH_MAX];
 };
 
 static int open_plugins(struct plugins *p, const struct options *o, const struct scenario *s,
@@ -234,8 +223,11 @@ static int open_plugins(struct plugins *p, const struct options *o, const struct
 
     p->catalog = NULL;
     p->copies[0] = '\0';
-    if (find_plugins(o, s, p->folder, sizeof(p->folder), err))
+    p->folder = find_plugins(o, s);
+    if (!p->folder) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
         return -1;
+    }
     snprintf(p->copies, sizeof(p->copies), "%s/p2pfaas-sim-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
     if (!mkdtemp(p->copies)) {
         snprintf(err, P2P_ERRLEN, "%.200s: cannot be made; set TMPDIR to a folder for it",
@@ -250,9 +242,10 @@ static int open_plugins(struct plugins *p, const struct options *o, const struct
 static void close_plugins(struct plugins *p)
 {
     if (p->catalog)
-        catalog_free(p->catalog);
-    if (p->copies[0])
+        catalog_free(p->catalog); /* and the folder */
+    else if (p->copies[0])
         rmdir(p->copies);
+    free(p->folder);
 }
 
 /* ---- results ---- */
