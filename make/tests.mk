@@ -59,10 +59,11 @@ check:
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 20
 FUZZ_FLAGS = $(ALL_CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined
-FUZZ_SRC := $(LIB_SRC) $(filter-out sim/main.c,$(wildcard sim/*.c))
-build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard plugins/*/*.c)
+# Node and simulator have functions of the same names: a fuzzer links the one that it includes.
+fuzz_src = $(if $(shell grep -l '^#include "sim/' $(1)),$(SIM_OBJ:$(B)/%.o=%.c),$(LIB_SRC))
+build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard sim/*.c plugins/*/*.c)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)clang $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) $(HOST_LIBS) -lsqlite3
+	$(call say,FUZZ,$@)clang $(FUZZ_FLAGS) -o $@ $< $(call fuzz_src,$<) $(HOST_LIBS) -lsqlite3
 ## fuzz: each fuzzer for FUZZ_SECONDS=20
 fuzz: $(FUZZERS:%=build/fuzz/%)
 	$(Q)for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f; \
