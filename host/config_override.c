@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/config_yaml.h"
 #include "base/suggest.h"
+#include "host/config_yaml.h"
 
 /* A change of a parameter, or one more. */
 static int override_parameter(struct config *c, const char *name, const char *value, char *why)

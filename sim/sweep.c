@@ -31,7 +31,7 @@ static int read_seeds(struct reader *r, struct sweep_axis *a, const yaml_node_t 
     for (int64_t i = 0; i < count; i++) {
         char *text;
 
-        if (asprintf(&text, "%lld", (long long)(sweep_of(r)->seed + i)) < 0)
+        if (asprintf(&text, "%lld", (long long)sweep_of(r)->seed + i) < 0)
             text = NULL;
         if (sweep_add_value(r, n, a, text))
             return -1;

@@ -201,7 +201,7 @@ static int refuse_key(struct reader *r, void *ctx, const char *key, const yaml_n
 
 int sweep_read_range(struct reader *r, struct sweep_axis *a, const yaml_node_t *map)
 {
-    struct amount from, to, step;
+    struct amount from = {0}, to = {0}, step = {0};
     int decimals;
     double n;
 
