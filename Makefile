@@ -155,13 +155,14 @@ LIBDIR := $(DESTDIR)$(PREFIX)/lib
 SHARE  := $(DESTDIR)$(PREFIX)/share/p2pfaas
 ## install: PREFIX and DESTDIR are honoured
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas/plugins $(LIBDIR)/p2pfaas/functions $(LIBDIR)/pkgconfig $(SHARE)/template
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas/plugins $(LIBDIR)/p2pfaas/functions $(LIBDIR)/pkgconfig $(SHARE)/template $(SHARE)/scenarios
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(SOS) $(LIBDIR)/p2pfaas/plugins/
 	install -m 755 $(FUNCS) $(LIBDIR)/p2pfaas/functions/
 	install -m 644 sdk/include/p2pfaas/plugin.h $(DESTDIR)$(PREFIX)/include/p2pfaas/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' sdk/p2pfaas-plugin.pc.in > $(LIBDIR)/pkgconfig/p2pfaas-plugin.pc
 	install -m 644 sdk/template/* $(SHARE)/template/
+	install -m 644 sim/scenarios/* $(SHARE)/scenarios/
 	sed -e 's|$${BIN}/|$${LIB}/|g' plugins.yaml > $(SHARE)/plugins.yaml
 
 ## uninstall: what install put there
