@@ -33,7 +33,7 @@ static int read_seeds(struct reader *r, struct sweep_axis *a, const yaml_node_t 
 
         if (asprintf(&text, "%lld", (long long)sweep_of(r)->seed + i) < 0)
             text = NULL;
-        if (sweep_add_value(r, n, a, text))
+        if (sweep_add_value(r, n, a, text, NULL))
             return -1;
     }
     return 0;
@@ -154,9 +154,13 @@ void sweep_release(struct sweep *s)
 
         free((char *)(uintptr_t)a->path);
         free((char *)(uintptr_t)a->from);
-        for (unsigned k = 0; k < a->n; k++)
+        for (unsigned k = 0; k < a->n; k++) {
+            if (a->label[k] != a->value[k])
+                free(a->label[k]);
             free(a->value[k]);
+        }
         free(a->value);
+        free(a->label);
     }
     memset(s, 0, sizeof(*s));
 }
@@ -186,5 +190,5 @@ void sweep_label(const struct sweep *s, unsigned point, char *out, size_t size)
     out[0] = '\0';
     for (unsigned i = 0; i < s->n_axes && at < size; i++)
         at += (size_t)snprintf(out + at, size - at, "%s%s=%s", i ? " " : "", s->axis[i].path,
-                               s->axis[i].value[sweep_index(s, point, i)]);
+                               s->axis[i].label[sweep_index(s, point, i)]);
 }

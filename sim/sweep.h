@@ -20,6 +20,7 @@ struct sweep_axis {
     const char *path; /* as in scenario_override; "run.seed" for seeds */
     const char *from; /* "first.yaml:20: sweep" */
     char **value;     /* as YAML writes it in one line */
+    char **label;     /* the same for people: of {plugin: p, parameters: {a: 1}} p{a: 1} */
     unsigned n;
     bool is_seeds; /* points that differ here only are repetitions of one experiment */
 };
@@ -44,7 +45,7 @@ unsigned sweep_point(const struct sweep *s, unsigned point,
 /* Which value of an axis a point has. */
 unsigned sweep_index(const struct sweep *s, unsigned point, unsigned axis);
 
-/* "nodes.*.arrivals.load=0.9 scheduler=random", empty without a sweep; cut to size. */
+/* "nodes.*.arrivals.load=0.9 scheduler=edf{slack: 1s}", empty without a sweep; cut to size. */
 void sweep_label(const struct sweep *s, unsigned point, char *out, size_t size);
 
 #endif

@@ -7,9 +7,9 @@
 #include "sim/scenario_private.h"
 #include "sim/sweep.h"
 
-/* Takes the text; NULL is an error that was told. */
-int sweep_add_value(const struct reader *r, const yaml_node_t *at, struct sweep_axis *a,
-                    char *text);
+/* Takes the texts; a text of NULL is an error that was told, a label of NULL as the text. */
+int sweep_add_value(const struct reader *r, const yaml_node_t *at, struct sweep_axis *a, char *text,
+                    char *label);
 /* Each 0 or -1; n is a list, a map. */
 int sweep_read_list(struct reader *r, struct sweep_axis *a, const yaml_node_t *n);
 int sweep_read_range(struct reader *r, struct sweep_axis *a, const yaml_node_t *n);

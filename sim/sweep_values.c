@@ -85,23 +85,53 @@ static char *text_of_value(const struct reader *r, const char *path, const yaml_
 
 /* ---- axes ---- */
 
-int sweep_add_value(const struct reader *r, const yaml_node_t *at, struct sweep_axis *a, char *text)
+/* Room for one more text; the lists double. */
+static bool grow(char ***list, unsigned n)
 {
-    char **grown = NULL;
+    char **grown = *list;
 
-    if (!text)
+    if ((n & (n - 1)) == 0)
+        grown = realloc(*list, (n ? 2 * n : 1) * sizeof(*grown));
+    if (grown)
+        *list = grown;
+    return grown != NULL;
+}
+
+int sweep_add_value(const struct reader *r, const yaml_node_t *at, struct sweep_axis *a, char *text,
+                    char *label)
+{
+    if (!text) {
+        free(label);
         return -1;
-    if (a->n < SWEEP_MAX_POINTS)
-        grown = a->n & (a->n - 1) ? a->value
-                                  : realloc(a->value, (a->n ? 2 * a->n : 1) * sizeof(*grown));
-    if (!grown) {
+    }
+    if (a->n >= SWEEP_MAX_POINTS || !grow(&a->value, a->n) || !grow(&a->label, a->n)) {
         free(text);
+        free(label);
         return reader_fail(r, at, "sweep.%.60s: more than %d values, or out of memory", a->path,
                            SWEEP_MAX_POINTS);
     }
-    a->value = grown;
-    grown[a->n++] = text;
+    a->value[a->n] = text;
+    a->label[a->n++] = label ? label : text;
     return 0;
+}
+
+/* A scheduler is called after its plugin; NULL = as the value. */
+static char *label_of(const struct reader *r, const char *path, const yaml_node_t *n)
+{
+    const yaml_node_t *plugin = scenario_find(r, n, "plugin", NULL);
+    const yaml_node_t *parameters = scenario_find(r, n, "parameters", NULL);
+    char *text, *label;
+
+    if (!plugin || plugin->type != YAML_SCALAR_NODE ||
+        n->data.mapping.pairs.top - n->data.mapping.pairs.start != (parameters ? 2 : 1))
+        return NULL;
+    if (!parameters)
+        return strdup((const char *)plugin->data.scalar.value);
+    text = text_of_value(r, path, parameters);
+    if (!text || asprintf(&label, "%s%s", (const char *)plugin->data.scalar.value, text) < 0)
+        label = NULL;
+    free(text);
+    return label;
 }
 
 static int compare(const void *a, const void *b)
@@ -130,9 +160,13 @@ static int check_different(const struct reader *r, const yaml_node_t *at,
 
 int sweep_read_list(struct reader *r, struct sweep_axis *a, const yaml_node_t *n)
 {
-    for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++)
-        if (sweep_add_value(r, n, a, text_of_value(r, a->path, reader_node(r, *i))))
+    for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
+        const yaml_node_t *item = reader_node(r, *i);
+        char *text = text_of_value(r, a->path, item);
+
+        if (sweep_add_value(r, n, a, text, text ? label_of(r, a->path, item) : NULL))
             return -1;
+    }
     return a->n ? check_different(r, n, a)
                 : reader_fail(r, n, "sweep.%.60s has no values; allowed: one at least", a->path);
 }
@@ -228,7 +262,7 @@ int sweep_read_range(struct reader *r, struct sweep_axis *a, const yaml_node_t *
 
         if (asprintf(&text, "%.*f%s", decimals, from.value + i * step.value, from.unit) < 0)
             text = NULL;
-        if (sweep_add_value(r, map, a, text))
+        if (sweep_add_value(r, map, a, text, NULL))
             return -1;
     }
     return 0;

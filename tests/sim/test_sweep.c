@@ -93,8 +93,7 @@ static void test_all_are_crossed_and_the_last_is_fastest(void **state)
     assert_int_equal(sweep.n_points, 12);
     is_labelled(0, "nodes.*.arrivals.load=0.5 scheduler=random run.seed=7");
     is_labelled(1, "nodes.*.arrivals.load=0.5 scheduler=random run.seed=8");
-    is_labelled(2, "nodes.*.arrivals.load=0.5 scheduler={plugin: forward, parameters: {a: 1}} "
-                   "run.seed=7");
+    is_labelled(2, "nodes.*.arrivals.load=0.5 scheduler=forward{a: 1} run.seed=7");
     is_labelled(11, "nodes.*.arrivals.load=0.9 scheduler=local run.seed=8");
     assert_int_equal(sweep_point(&sweep, 8, o), 3);
     assert_string_equal(o[0].path, "nodes.*.arrivals.load");
@@ -117,6 +116,23 @@ static void test_a_label_is_cut_to_its_room(void **state)
     SWEEPS("sweep: {slots: [1, 2], queue: [3]}");
     sweep_label(&sweep, 1, label, sizeof(label));
     assert_string_equal(label, "slots=2 que");
+}
+
+static void test_a_scheduler_is_labelled_by_its_plugin(void **state)
+{
+    (void)state;
+    SWEEPS("sweep:\n"
+           "  scheduler:\n"
+           "  - {plugin: P}\n"
+           "  - {plugin: P, parameters: [1, true]}\n"
+           "  - {plugin: P, fallback: reject}\n"
+           "  - {plugin: [P]}\n"
+           "  - {parameters: {a: 1}}\n");
+    is_labelled(0, "scheduler=P");
+    is_labelled(1, "scheduler=P[1, true]");
+    is_labelled(2, "scheduler={plugin: P, fallback: reject}");
+    is_labelled(3, "scheduler={plugin: [P]}");
+    is_labelled(4, "scheduler={parameters: {a: 1}}");
 }
 
 static void test_points_become_scenarios(void **state)
@@ -235,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {T(without_a_sweep_there_is_one_point),
                                        T(all_are_crossed_and_the_last_is_fastest),
                                        T(a_label_is_cut_to_its_room),
+                                       T(a_scheduler_is_labelled_by_its_plugin),
                                        T(points_become_scenarios),
                                        T(ranges_end_where_they_say),
                                        T(settings_change_the_sweep),
