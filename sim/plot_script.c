@@ -228,28 +228,24 @@ static bool theory_data(FILE *f, const struct frame *fr, unsigned t)
     return any;
 }
 
-/* The interval lies under the point of a curve, and over a box. */
+/* The interval lies under the point of a curve. */
 static void series_curve(FILE *f, const struct frame *fr, unsigned s)
 {
-    static const char bars[] = "$series%u using 1:2:3:4 with yerrorbars lc rgb \"%s\" lw 1.5 pt 7 "
-                               "ps 0 notitle";
     const char *colour = colours[s % COLOURS];
-    bool boxes = fr->d->x_kind == PLOT_CATEGORIES;
 
-    if (!boxes) {
-        fprintf(f, bars, s, colour);
+    if (fr->d->x_kind == PLOT_CATEGORIES)
         fprintf(f,
-                ", \\\n     $series%u using 1:2 with linespoints lc rgb \"%s\" lw 2 dt %u pt %u "
-                "ps 1.2 title ",
-                s, colour, s / COLOURS + 1, points[s % POINTS]);
-        quoted(f, fr->d->series[s]);
-        return;
-    }
-    fprintf(f, "$series%u using 1:2:(%g) with boxes fs solid 0.75 noborder lc rgb \"%s\" title ", s,
-            0.72 / fr->d->n_series, colour);
+                "$series%u using 1:2:3:4:(%g) with boxerrorbars fs solid 0.75 border lc rgb "
+                "\"#303030\" lc rgb \"%s\" title ",
+                s, 0.72 / fr->d->n_series, colour);
+    else
+        fprintf(
+            f,
+            "$series%u using 1:2:3:4 with yerrorbars lc rgb \"%s\" lw 1.5 pt 7 ps 0 notitle, \\\n"
+            "     $series%u using 1:2 with linespoints lc rgb \"%s\" lw 2 dt %u pt %u ps 1.2 "
+            "title ",
+            s, colour, s, colour, s / COLOURS + 1, points[s % POINTS]);
     quoted(f, fr->d->series[s]);
-    fputs(", \\\n     ", f);
-    fprintf(f, bars, s, "#303030");
 }
 
 /* Theory comes last: broken lines over whole ones show both. */
@@ -311,10 +307,9 @@ void plot_script(FILE *f, const struct plot_data *d, const struct plot_options *
         fr.has_theory[t] = theory_data(f, &fr, t);
         fr.n_theories += fr.has_theory[t];
     }
-    fputs(
-        "set encoding utf8\nset border 3 lc rgb \"#404040\"\nset tics nomirror out\n"
-        "set grid ytics lt 1 lc rgb \"#e0e0e0\" lw 1\nset errorbars 0.7\nset pointintervalbox 0\n",
-        f);
+    fputs("set encoding utf8\nset border 3 lc rgb \"#404040\"\nset tics nomirror out\n"
+          "set grid ytics lt 1 lc rgb \"#e0e0e0\" lw 1\nset errorbars 0.7\n",
+          f);
     x_axis(f, &fr);
     y_axis(f, &fr);
     legend(f, &fr);

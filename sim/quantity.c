@@ -42,11 +42,12 @@ struct quantity quantity_of(const struct estimate *e, enum metric_unit unit)
     struct quantity q = {"-", "", ""};
     struct scale s = scale_of(e->value, unit);
     double value = e->value * s.factor, half = e->half_width * s.factor;
-    int digits = decimals(value, 3);
+    int digits;
 
     if (!isfinite(value))
         return q;
-    if (half > 0) {
+    digits = decimals(value, 3);
+    if (isfinite(half) && half > 0) {
         int most = decimals(value, MOST_DIGITS - 1);
 
         digits = decimals(half, 1);

@@ -338,7 +338,6 @@ static void a_script_draws_curves_with_bars(void **state)
         "set tics nomirror out\n"
         "set grid ytics lt 1 lc rgb \"#e0e0e0\" lw 1\n"
         "set errorbars 0.7\n"
-        "set pointintervalbox 0\n"
         "set xlabel \"load\" offset 0,0.5\n"
         "set xrange [0.797:0.903]\n"
         "set ylabel \"response, mean (ms)\"\n"
@@ -386,7 +385,6 @@ static void a_script_draws_boxes_of_categories(void **state)
         "set tics nomirror out\n"
         "set grid ytics lt 1 lc rgb \"#e0e0e0\" lw 1\n"
         "set errorbars 0.7\n"
-        "set pointintervalbox 0\n"
         "set xlabel \"plugin\" offset 0,0.5\n"
         "set xtics (\"random\" 0, \"jsq\" 1)\n"
         "set xrange [-0.6:1.6]\n"
@@ -399,14 +397,10 @@ static void a_script_draws_boxes_of_categories(void **state)
         "set terminal svg noenhanced size 900,560 dynamic font \"Sans,13\" background "
         "\"white\"\n"
         "set output \"fig.svg\"\n"
-        "plot $series0 using 1:2:(0.36) with boxes fs solid 0.75 noborder lc rgb \"#0072B2\" "
-        "title \"0.8\", \\\n"
-        "     $series0 using 1:2:3:4 with yerrorbars lc rgb \"#303030\" lw 1.5 pt 7 ps 0 "
-        "notitle, \\\n"
-        "     $series1 using 1:2:(0.36) with boxes fs solid 0.75 noborder lc rgb \"#D55E00\" "
-        "title \"0.9\", \\\n"
-        "     $series1 using 1:2:3:4 with yerrorbars lc rgb \"#303030\" lw 1.5 pt 7 ps 0 "
-        "notitle\n"
+        "plot $series0 using 1:2:3:4:(0.36) with boxerrorbars fs solid 0.75 border lc rgb "
+        "\"#303030\" lc rgb \"#0072B2\" title \"0.8\", \\\n"
+        "     $series1 using 1:2:3:4:(0.36) with boxerrorbars fs solid 0.75 border lc rgb "
+        "\"#303030\" lc rgb \"#D55E00\" title \"0.9\"\n"
         "unset output\n");
 }
 
@@ -504,7 +498,8 @@ static void gnuplot_draws_them(void **state)
 
 static void what_cannot_be_drawn_is_a_failure(void **state)
 {
-    char *path = getenv("PATH") ? strdup(getenv("PATH")) : NULL;
+    const char *now = getenv("PATH");
+    char *path = now ? strdup(now) : NULL;
 
     (void)state;
     assert_int_equal(draw(NULL, NULL), 1);
