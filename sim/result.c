@@ -23,9 +23,15 @@ static struct tally *parts_of(const struct result *r, enum part kind)
     return kind == PART_GROUP ? r->group : r->function;
 }
 
+/* Of each part: its batches, then their sum. */
 static struct tally *part_tallies(const struct result *r, enum part kind)
 {
-    return calloc((size_t)part_count(r, kind) * r->part_batches, sizeof(struct tally));
+    return calloc((size_t)part_count(r, kind) * (r->part_batches + 1), sizeof(struct tally));
+}
+
+static struct tally *part_at(const struct result *r, enum part kind, unsigned i, unsigned batch)
+{
+    return &parts_of(r, kind)[(size_t)i * (r->part_batches + 1) + batch];
 }
 
 struct result *result_new(const struct scenario *s)
@@ -42,7 +48,7 @@ struct result *result_new(const struct scenario *s)
     r->n_batches = s->run.batches > 0 ? (unsigned)s->run.batches : 1;
     r->batch_ns = (uint64_t)s->run.length / r->n_batches;
     r->batch_ns += r->batch_ns == 0;
-    r->part_batches = parts * r->n_batches <= MOST_PART_TALLIES ? r->n_batches : 1;
+    r->part_batches = (uint64_t)parts * r->n_batches <= MOST_PART_TALLIES ? r->n_batches : 1;
     r->batch = calloc(r->n_batches, sizeof(*r->batch));
     r->node = calloc(s->n_nodes ? s->n_nodes : 1, sizeof(*r->node));
     r->first_node = calloc(s->n_groups + 1, sizeof(*r->first_node));
@@ -67,7 +73,7 @@ static void parts_free(struct result *r, enum part kind)
 {
     struct tally *t = parts_of(r, kind);
 
-    for (unsigned i = 0; t && i < part_count(r, kind) * r->part_batches; i++)
+    for (size_t i = 0; t && i < (size_t)part_count(r, kind) * (r->part_batches + 1); i++)
         tally_release(&t[i]);
     free(t);
 }
@@ -144,10 +150,9 @@ void result_job(struct result *r, const struct job_record *job)
     kept = tally_add(&r->batch[batch], job, met);
     part = batch < r->part_batches ? batch : 0;
     if (r->group)
-        kept &=
-            tally_add(&r->group[result_group_of(r, job->node) * r->part_batches + part], job, met);
+        kept &= tally_add(part_at(r, PART_GROUP, result_group_of(r, job->node), part), job, met);
     if (r->function && job->function < r->scenario->n_functions)
-        kept &= tally_add(&r->function[job->function * r->part_batches + part], job, met);
+        kept &= tally_add(part_at(r, PART_FUNCTION, job->function, part), job, met);
     if (job->node < r->scenario->n_nodes)
         node_job(&r->node[job->node], job);
     r->no_memory |= !kept;
@@ -221,6 +226,16 @@ bool result_precise_enough(const struct result *r, double target)
     return e.n >= FEW_BATCHES && e.half_width < target * e.value && !(together > tied_together);
 }
 
+static bool sum_parts(struct result *r, enum part kind)
+{
+    bool good = true;
+
+    for (unsigned i = 0; i < result_parts(r, kind); i++)
+        for (unsigned b = 0; b < r->part_batches; b++)
+            good &= tally_merge(part_at(r, kind, i, r->part_batches), part_at(r, kind, i, b));
+    return good;
+}
+
 int result_end(struct result *r, uint64_t now_ns)
 {
     if (now_ns < r->to_ns)
@@ -230,6 +245,7 @@ int result_end(struct result *r, uint64_t now_ns)
         r->complete = r->n_batches;
     for (unsigned i = 0; i < r->n_batches; i++)
         r->no_memory |= !tally_merge(&r->all, &r->batch[i]);
+    r->no_memory |= !sum_parts(r, PART_GROUP) || !sum_parts(r, PART_FUNCTION);
     return r->no_memory ? -1 : 0;
 }
 
@@ -339,32 +355,17 @@ double result_part_batch_metric(const struct result *r, enum part kind, unsigned
 {
     if (m == METRIC_UTILISATION)
         return NAN;
-    return tally_metric(&parts_of(r, kind)[i * r->part_batches + batch], m,
-                        (double)r->batch_ns / 1e9, 0);
+    return tally_metric(part_at(r, kind, i, batch), m, (double)r->batch_ns / 1e9, 0);
 }
 
 double result_part_metric(const struct result *r, enum part kind, unsigned i, enum metric m)
 {
-    struct tally sum = {0};
-    double value;
-
     if (m == METRIC_UTILISATION)
         return kind == PART_GROUP ? busy_share(r, i, i) : NAN;
-    for (unsigned b = 0; b < r->part_batches; b++)
-        if (!tally_merge(&sum, &parts_of(r, kind)[i * r->part_batches + b])) {
-            tally_release(&sum);
-            return NAN;
-        }
-    value = tally_metric(&sum, m, result_seconds(r), 0);
-    tally_release(&sum);
-    return value;
+    return tally_metric(part_at(r, kind, i, r->part_batches), m, result_seconds(r), 0);
 }
 
 uint64_t result_part_jobs(const struct result *r, enum part kind, unsigned i)
 {
-    uint64_t n = 0;
-
-    for (unsigned b = 0; b < r->part_batches; b++)
-        n += tally_jobs(&parts_of(r, kind)[i * r->part_batches + b]);
-    return n;
+    return tally_jobs(part_at(r, kind, i, r->part_batches));
 }

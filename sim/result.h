@@ -38,7 +38,7 @@ struct result {
     unsigned complete;     /* batches that were measured to their end; since result_end */
     struct tally all;      /* since result_end */
     struct tally *batch;
-    struct tally *group;    /* part_batches each; NULL when there is one */
+    struct tally *group;    /* part_batches each and their sum; NULL when there is one */
     struct tally *function; /* the same */
     uint32_t *first_node;   /* of each group */
     struct node_result *node;

@@ -183,9 +183,14 @@ static void check_batches(struct summary *s, const struct result *only)
 
 static void check_plugins(struct summary *s)
 {
-    for (unsigned i = 0; i < s->n_counters && s->counter[i].scheduler; i++)
-        warn(s, "%s misbehaved: %s, %" PRIu64 " times; the fallback decided",
-             s->counter[i].scheduler, s->counter[i].name, s->counter[i].n);
+    unsigned n = 0;
+
+    for (; n < s->n_counters && s->counter[n].scheduler; n++)
+        if (n < SUMMARY_MISBEHAVIOURS)
+            warn(s, "%s misbehaved: %s, %" PRIu64 " times; the fallback decided",
+                 s->counter[n].scheduler, s->counter[n].name, s->counter[n].n);
+    if (n > SUMMARY_MISBEHAVIOURS)
+        warn(s, "%u more kinds of misbehaviour", n - SUMMARY_MISBEHAVIOURS);
 }
 
 static void check(struct summary *s, const struct sources *from)

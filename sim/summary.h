@@ -14,7 +14,8 @@
 enum {
     SUMMARY_FEW_BATCHES = 10, /* below which an interval is doubtful */
     SUMMARY_FEW_JOBS = 30,    /* the same of the jobs of a batch, on average */
-    SUMMARY_WARNINGS = 8,
+    SUMMARY_WARNINGS = 16,
+    SUMMARY_MISBEHAVIOURS = 10, /* of the warnings, at most */
     SUMMARY_WARNING = 200,
 };
 

@@ -264,6 +264,25 @@ static void misbehaviours_add_up_by_name(void **state)
     result_free(r[1]);
 }
 
+static void many_misbehaviours_leave_room_for_other_warnings(void **state)
+{
+    struct result *r;
+    struct summary s;
+
+    (void)state;
+    small.scenario.run.target = 0.001;
+    r = small_result(&small, 10, 3);
+    assert_non_null(r);
+    for (char name[] = "a"; name[0] <= 'z'; name[0]++)
+        result_misbehaved(r, name, "illegal_action", 1);
+    assert_int_equal(summary_make(&s, (const struct result *const[]){r}, 1, 0.95), 0);
+    assert_string_equal(s.warning[10], "16 more kinds of misbehaviour");
+    assert_int_equal(s.n_warnings, 14);
+    assert_non_null(strstr(s.warning[13], "precision not reached"));
+    summary_release(&s);
+    result_free(r);
+}
+
 static void precision_needs_ten_batches_that_do_not_hang_together(void **state)
 {
     struct result *steady = small_result(&small, 1, 0), *drift = small_result(&small, 0, 3);
@@ -311,6 +330,7 @@ int main(void)
         cmocka_unit_test_setup(parts_have_figures_of_their_own, setup),
         cmocka_unit_test_setup(one_group_is_no_part, setup),
         cmocka_unit_test_setup(misbehaviours_add_up_by_name, setup),
+        cmocka_unit_test_setup(many_misbehaviours_leave_room_for_other_warnings, setup),
         cmocka_unit_test_setup(precision_needs_ten_batches_that_do_not_hang_together, setup),
         cmocka_unit_test_setup(a_target_that_was_missed_is_told, setup),
     };
