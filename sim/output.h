@@ -7,6 +7,7 @@
  *     batches.csv    of each batch of each replication
  *     nodes.csv      of each node
  *     counters.csv   misbehaviours of plugins, and other counts
+ *     warnings.csv   what makes the figures of a point doubtful
  *     result.sqlite  all of it as tables
  *
  * Times are in seconds, shares from 0 to 1, and what is not known is empty.  Part i of n of a

@@ -11,8 +11,9 @@
 #include "sim/output.h"
 #include "sim/table.h"
 
-enum kind { POINTS, PARTS, BATCHES, NODES, COUNTERS, KINDS };
-static const char *const stems[KINDS] = {"points", "parts", "batches", "nodes", "counters"};
+enum kind { POINTS, PARTS, BATCHES, NODES, COUNTERS, WARNINGS, KINDS };
+static const char *const stems[KINDS] = {"points", "parts",    "batches",
+                                         "nodes",  "counters", "warnings"};
 
 struct csv {
     FILE *file[KINDS];
@@ -50,6 +51,7 @@ static void headers(struct csv *c, const struct output_target *to)
               "utilisation\n",
               c->file[NODES]);
     fputs("point,scheduler,name,count\n", c->file[COUNTERS]);
+    fputs("point,warning\n", c->file[WARNINGS]);
 }
 
 static int end(struct csv *c, bool keep, char err[P2P_ERRLEN])
@@ -187,6 +189,17 @@ static void write_nodes(FILE *f, const struct point *p, const struct result *r,
     }
 }
 
+static void write_counters(FILE *f, const struct point *p, const struct summary *s)
+{
+    for (unsigned i = 0; i < s->n_counters; i++) {
+        fprintf(f, "%u,", p->index);
+        table_text(f, s->counter[i].scheduler ? s->counter[i].scheduler : "");
+        putc(',', f);
+        table_text(f, s->counter[i].name);
+        fprintf(f, ",%" PRIu64 "\n", s->counter[i].n);
+    }
+}
+
 static int csv_point(void *self, const struct point *p, const struct summary *s,
                      const struct result *const *results, unsigned n, char err[P2P_ERRLEN])
 {
@@ -199,12 +212,11 @@ static int csv_point(void *self, const struct point *p, const struct summary *s,
         if (c->nodes)
             write_nodes(c->file[NODES], p, results[r], r);
     }
-    for (unsigned i = 0; i < s->n_counters; i++) {
-        fprintf(c->file[COUNTERS], "%u,", p->index);
-        table_text(c->file[COUNTERS], s->counter[i].scheduler ? s->counter[i].scheduler : "");
-        putc(',', c->file[COUNTERS]);
-        table_text(c->file[COUNTERS], s->counter[i].name);
-        fprintf(c->file[COUNTERS], ",%" PRIu64 "\n", s->counter[i].n);
+    write_counters(c->file[COUNTERS], p, s);
+    for (unsigned i = 0; i < s->n_warnings; i++) {
+        fprintf(c->file[WARNINGS], "%u,", p->index);
+        table_text(c->file[WARNINGS], s->warning[i]);
+        putc('\n', c->file[WARNINGS]);
     }
     for (enum kind k = 0; k < KINDS; k++) {
         if (c->file[k] && fflush(c->file[k])) {

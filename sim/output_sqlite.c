@@ -11,7 +11,7 @@
 
 #include "sim/output.h"
 
-enum statement { POINT, AXIS, METRIC, PART, BATCH, NODE, COUNTER, STATEMENTS };
+enum statement { POINT, AXIS, METRIC, PART, BATCH, NODE, COUNTER, WARNING, STATEMENTS };
 
 static const char schema[] =
     "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
@@ -30,7 +30,8 @@ static const char schema[] =
     "CREATE TABLE nodes (point INTEGER, replication INTEGER, node INTEGER, \"group\" TEXT,"
     " slots INTEGER, arrived INTEGER, answered INTEGER, lost INTEGER, mean REAL,"
     " ran_here INTEGER, busy_s REAL, utilisation REAL, PRIMARY KEY (point, replication, node));"
-    "CREATE TABLE counters (point INTEGER, scheduler TEXT, name TEXT, count INTEGER);";
+    "CREATE TABLE counters (point INTEGER, scheduler TEXT, name TEXT, count INTEGER);"
+    "CREATE TABLE warnings (point INTEGER, warning TEXT);";
 
 static const char *const insert[STATEMENTS] = {
     [POINT] = "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -40,6 +41,7 @@ static const char *const insert[STATEMENTS] = {
     [BATCH] = "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [NODE] = "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [COUNTER] = "INSERT INTO counters VALUES (?, ?, ?, ?)",
+    [WARNING] = "INSERT INTO warnings VALUES (?, ?)",
 };
 
 struct database {
@@ -153,6 +155,8 @@ static int add_point(struct database *d, const struct point *p, const struct sum
     for (unsigned i = 0; i < s->n_counters; i++)
         rc |= row(d, COUNTER, "itti", index, s->counter[i].scheduler, s->counter[i].name,
                   (int64_t)s->counter[i].n);
+    for (unsigned i = 0; i < s->n_warnings; i++)
+        rc |= row(d, WARNING, "it", index, s->warning[i]);
     return rc;
 }
 

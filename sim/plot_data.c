@@ -51,7 +51,7 @@ static int add_rows(struct plot_data *d, const struct table *t, unsigned first, 
         struct plot_row *r = &d->row[d->n_rows];
 
         memset(r, 0, sizeof(*r));
-        r->point = (unsigned)strtoul(table_cell(t, i, table_column(t, "point")), NULL, 10);
+        r->point = (unsigned)strtoul(table_cell(t, i, table_column(t, 0, "point")), NULL, 10);
         r->axis_value = calloc(n + 1, sizeof(*r->axis_value));
         if (!r->axis_value)
             return -1;
@@ -65,8 +65,8 @@ static int add_rows(struct plot_data *d, const struct table *t, unsigned first, 
             char half[64];
 
             snprintf(half, sizeof(half), "%s_half", metric_info[m].name);
-            r->value[m] = number_at(t, i, table_column(t, metric_info[m].name));
-            r->half[m] = number_at(t, i, table_column(t, half));
+            r->value[m] = number_at(t, i, table_column(t, first + n, metric_info[m].name));
+            r->half[m] = number_at(t, i, table_column(t, first + n, half));
         }
     }
     return 0;
@@ -80,7 +80,7 @@ static int add_points(struct plot_data *d, const char *path, char err[P2P_ERRLEN
 
     if (table_read(&t, path, err))
         return -1;
-    end = table_column(&t, "intervals");
+    end = table_column(&t, 0, "intervals");
     if (end == t.n_columns || strcmp(table_cell(&t, 0, 0), "point") != 0) {
         snprintf(err, P2P_ERRLEN,
                  "%s:1: not a file of points: it has no columns 'point' and "
@@ -92,11 +92,24 @@ static int add_points(struct plot_data *d, const char *path, char err[P2P_ERRLEN
         snprintf(err, P2P_ERRLEN, "%s: no memory", path);
     } else {
         if (t.n_rows > 1)
-            d->level = number_at(&t, 1, table_column(&t, "level"));
+            d->level = number_at(&t, 1, table_column(&t, end, "level"));
         rc = 0;
     }
     table_release(&t);
     return rc;
+}
+
+/* Says when parts of a divided sweep are missing: what is drawn is not all. */
+static void say_missing(const char *folder, struct dirent *const *names, int n)
+{
+    unsigned parts = 0, part;
+
+    for (int i = 0; i < n; i++)
+        if (sscanf(names[i]->d_name, "points.%u-of-%u.csv", &part, &parts) == 2)
+            break;
+    if (parts > (unsigned)n)
+        fprintf(stderr, "%s: has %d of %u parts of the sweep; the figures lack the others\n",
+                folder, n, parts);
 }
 
 static int is_points(const struct dirent *e)
@@ -139,7 +152,7 @@ static int read_batches(struct plot_data *d, const char *folder, char err[P2P_ER
     snprintf(path, sizeof(path), "%s/batches.csv", folder);
     if (table_read(&t, path, err))
         return -1;
-    column = table_column(&t, "from_s");
+    column = table_column(&t, 0, "from_s");
     if (column == t.n_columns || t.n_rows < 2)
         snprintf(err, P2P_ERRLEN, "%s: has no batch", path);
     else if (set_axes(d, &t, column, 1) || add_rows(d, &t, column, 1) || name_time(d))
@@ -148,7 +161,7 @@ static int read_batches(struct plot_data *d, const char *folder, char err[P2P_ER
         rc = 0;
     if (rc == 0) {
         /* Replications lie side by side. */
-        column = table_column(&t, "replication");
+        column = table_column(&t, 0, "replication");
         for (unsigned i = 0; column < t.n_columns && i < d->n_rows; i++)
             d->row[i].series = (unsigned)strtoul(table_cell(&t, i + 1, column), NULL, 10);
         for (unsigned i = 0; i < d->n_rows; i++)
@@ -173,6 +186,7 @@ int plot_read(struct plot_data *d, const char *folder, char err[P2P_ERRLEN])
             free(names);
         return -1;
     }
+    say_missing(folder, names, n);
     for (int i = 0; i < n; i++) {
         char path[PATH_MAX];
 

@@ -146,9 +146,9 @@ void table_release(struct table *t)
     memset(t, 0, sizeof(*t));
 }
 
-unsigned table_column(const struct table *t, const char *name)
+unsigned table_column(const struct table *t, unsigned first, const char *name)
 {
-    unsigned c = 0;
+    unsigned c = first;
 
     while (c < t->n_columns && strcmp(table_cell(t, 0, c), name) != 0)
         c++;

@@ -27,7 +27,7 @@ static inline const char *table_cell(const struct table *t, unsigned row, unsign
 {
     return t->cell[(size_t)row * t->n_columns + column];
 }
-/* Its index; n_columns when there is none. */
-unsigned table_column(const struct table *t, const char *name);
+/* Index of the one of that name, from column `first` on; n_columns when there is none. */
+unsigned table_column(const struct table *t, unsigned first, const char *name);
 
 #endif

@@ -114,7 +114,7 @@ static void reads(struct table *t, const char *name)
 
 static const char *at(const struct table *t, unsigned row, const char *column)
 {
-    unsigned c = table_column(t, column);
+    unsigned c = table_column(t, 0, column);
 
     if (c == t->n_columns)
         fail_msg("no column %s", column);
@@ -177,6 +177,10 @@ static void the_other_files_have_their_rows(void **state)
     assert_string_equal(at(&t, 1, "scheduler"), "bad");
     assert_string_equal(at(&t, 1, "count"), "5");
     table_release(&t);
+    reads(&t, "warnings.csv");
+    assert_string_equal(at(&t, 1, "warning"),
+                        "bad misbehaved: unknown_peer, 5 times; the fallback decided");
+    table_release(&t);
 }
 
 static double ask(sqlite3 *db, const char *question)
@@ -206,6 +210,7 @@ static void the_database_has_all_of_it(void **state)
         {"SELECT count(*) FROM batches WHERE metric = 'mean'", 40},
         {"SELECT lost FROM nodes WHERE point = 1 AND node = 3 AND \"group\" = 'hub'", 100},
         {"SELECT value FROM parts WHERE point = 0 AND name = 'hub' AND metric = 'loss'", 0.2},
+        {"SELECT count(*) FROM warnings WHERE warning LIKE 'bad misbehaved%'", 2},
         {"SELECT sum(count) FROM counters WHERE scheduler = 'bad'", 10},
         {"SELECT count(*) FROM scenario WHERE text = 'name: small' || char(10)", 1},
         {"SELECT value * 1e6 BETWEEN 33333 AND 33334 FROM metrics WHERE point = 0 AND "
@@ -244,9 +249,9 @@ static size_t read_bytes(const char *name, char *bytes, size_t room)
 
 static void the_same_again_gives_the_same_bytes(void **state)
 {
-    static const char *const names[] = {"points.csv",   "parts.csv",    "batches.csv",
-                                        "nodes.csv",    "counters.csv", "scenario.yaml",
-                                        "result.sqlite"};
+    static const char *const names[] = {"points.csv",    "parts.csv",    "batches.csv",
+                                        "nodes.csv",     "counters.csv", "warnings.csv",
+                                        "scenario.yaml", "result.sqlite"};
     enum { N = sizeof(names) / sizeof(names[0]), ROOM = 1 << 20 };
     struct output_target to = target();
     char *first[N], *second = malloc(ROOM);

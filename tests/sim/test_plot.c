@@ -165,6 +165,17 @@ static void a_single_point_is_drawn_over_time(void **state)
     plot_data_release(&d);
 }
 
+static void an_axis_may_be_called_like_a_metric(void **state)
+{
+    struct plot_data d;
+
+    (void)state;
+    put("points.csv", "point,loss" HEAD "0,0.5" TAIL "0.1,,1,,1,\n1,0.6" TAIL "0.2,,1,,1,\n");
+    read_and_lay_out(&d, NULL, NULL);
+    assert_true(d.row[1].x == 0.6 && d.row[1].value[METRIC_LOSS] == 0.2);
+    plot_data_release(&d);
+}
+
 static void says(const char *expected)
 {
     struct plot_data d;
@@ -524,6 +535,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(files_of_many_jobs_are_one_sweep, setup, teardown),
         cmocka_unit_test_setup_teardown(a_single_point_is_drawn_over_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_axis_may_be_called_like_a_metric, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_result_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(axes_that_are_not_there_are_told, setup, teardown),
         cmocka_unit_test(numbers_may_be_durations),

@@ -57,8 +57,9 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(fclose(f), 0);
     assert_int_equal(table_read(&t, path, err), 0);
     assert_int_equal(t.n_rows, N + 1);
-    assert_int_equal(table_column(&t, "number"), 1);
-    assert_int_equal(table_column(&t, "none"), 2);
+    assert_int_equal(table_column(&t, 0, "number"), 1);
+    assert_int_equal(table_column(&t, 0, "none"), 2);
+    assert_int_equal(table_column(&t, 1, "text"), 2);
     for (unsigned i = 0; i < N; i++)
         assert_string_equal(table_cell(&t, i + 1, 0), texts[i]);
     assert_string_equal(table_cell(&t, 1, 1), "");
