@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "sim/output.h"
+#include "sim/plot_data.h"
 #include "sim/table.h"
 #include "tests/sim/support_results.h"
 
@@ -235,6 +236,26 @@ static void the_database_has_all_of_it(void **state)
     sqlite3_close(db);
 }
 
+static void a_plot_reads_what_was_written(void **state)
+{
+    struct output_target to = target();
+    struct plot_data d;
+    char err[P2P_ERRLEN] = "";
+
+    (void)state;
+    to.parts = 2;
+    to.part = 2;
+    write_all(&to);
+    if (plot_read(&d, folder, err) || plot_layout(&d, NULL, NULL, err))
+        fail_msg("%s", err);
+    assert_int_equal(d.n_axes, 2);
+    assert_int_equal(d.n_rows, 2);
+    assert_string_equal(d.axis[d.x], "load");
+    assert_true(d.row[1].x == 0.9 && d.row[1].value[METRIC_LOSS] == 0.1 && d.level == 0.95);
+    assert_true(d.row[0].half[METRIC_MEAN] > 0 && isnan(d.row[0].half[METRIC_JAIN]));
+    plot_data_release(&d);
+}
+
 static size_t read_bytes(const char *name, char *bytes, size_t room)
 {
     FILE *f = fopen(in_folder(name), "re");
@@ -392,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(points_are_a_row_each, setup, teardown),
         cmocka_unit_test_setup_teardown(the_other_files_have_their_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(the_database_has_all_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_plot_reads_what_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_again_gives_the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_of_a_sweep_share_a_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_of_something_else_is_refused, setup, teardown),
