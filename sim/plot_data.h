@@ -46,8 +46,12 @@ int plot_read(struct plot_data *d, const char *folder, char err[P2P_ERRLEN]);
 
 /* Chooses axes: x or by may be NULL: the first that has several values, and numbers if there
  * is one; the first other.  Axes with several values that are left tell series apart too, so
- * that a curve never has two points at one place. */
+ * that a curve never has two points at one place.  Seeds are no axis unless they are asked for
+ * or the only one: what they repeat is merged. */
 int plot_layout(struct plot_data *d, const char *x, const char *by, char err[P2P_ERRLEN]);
+
+/* Makes one row of those that differ in that axis only.  -1: no memory. */
+int plot_merge_repeats(struct plot_data *d, unsigned seeds);
 
 /* Any number there, other than 0? */
 bool plot_has(const struct plot_data *d, enum metric m, bool or_zero);

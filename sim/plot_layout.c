@@ -60,12 +60,12 @@ static enum plot_x kind_of(const struct plot_data *d, unsigned axis)
     return kind;
 }
 
-static unsigned choose_x(const struct plot_data *d, unsigned taken)
+static unsigned choose_x(const struct plot_data *d, unsigned taken, unsigned seeds)
 {
     unsigned any = d->n_axes;
 
     for (unsigned a = 0; a < d->n_axes; a++) {
-        if (a == taken || !plot_has_several(d, a))
+        if (a == taken || a == seeds || !plot_has_several(d, a))
             continue;
         if (kind_of(d, a) != PLOT_CATEGORIES)
             return a;
@@ -151,9 +151,26 @@ static int replications(struct plot_data *d)
     return d->series && d->series_title ? 0 : -1;
 }
 
+/* Seeds that repeat each experiment; n_axes when there are none to merge. */
+static unsigned repeats(const struct plot_data *d, const char *x, const char *by)
+{
+    unsigned seeds = d->n_axes;
+    bool others = false;
+
+    if ((x && strcmp(x, "run.seed") == 0) || (by && strcmp(by, "run.seed") == 0))
+        return d->n_axes;
+    for (unsigned a = 0; a < d->n_axes; a++) {
+        if (strcmp(d->axis[a], "run.seed") == 0)
+            seeds = a;
+        else
+            others |= plot_has_several(d, a);
+    }
+    return others ? seeds : d->n_axes;
+}
+
 int plot_layout(struct plot_data *d, const char *x, const char *by, char err[P2P_ERRLEN])
 {
-    unsigned *axis = calloc(d->n_axes + 1, sizeof(*axis)), n = 0, first = d->n_axes;
+    unsigned *axis = calloc(d->n_axes + 1, sizeof(*axis)), n = 0, first = d->n_axes, seeds;
     int rc = -1;
 
     if (!axis)
@@ -162,8 +179,11 @@ int plot_layout(struct plot_data *d, const char *x, const char *by, char err[P2P
         goto out;
     if (x && find_axis(d, "--x", x, &d->x, err))
         goto out;
+    seeds = repeats(d, x, by);
+    if (seeds < d->n_axes && plot_merge_repeats(d, seeds))
+        goto no_memory;
     if (!x)
-        d->x = choose_x(d, first);
+        d->x = choose_x(d, first, seeds);
     if (by && first == d->x) {
         snprintf(err, P2P_ERRLEN, "--by: %.60s is the x axis already; give another", by);
         goto out;
@@ -171,7 +191,7 @@ int plot_layout(struct plot_data *d, const char *x, const char *by, char err[P2P
     if (by)
         axis[n++] = first;
     for (unsigned a = 0; a < d->n_axes; a++)
-        if (a != d->x && a != first && plot_has_several(d, a))
+        if (a != d->x && a != first && a != seeds && plot_has_several(d, a))
             axis[n++] = a;
     if (place_rows(d) || (d->n_series ? replications(d) : tell_apart(d, axis, n)))
         goto no_memory;

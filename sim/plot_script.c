@@ -94,6 +94,26 @@ static void quoted(FILE *f, const char *text)
     putc('"', f);
 }
 
+/* A scheduler with its parameters is a map in the scenario, "{plugin: a, parameters: {b: 1}}":
+ * shown as "a (b: 1)". */
+static void shown(FILE *f, const char *text)
+{
+    static const char plugin[] = "{plugin: ", parameters[] = ", parameters: {";
+    const char *more = strstr(text, parameters);
+    size_t len = strlen(text);
+    char out[256];
+
+    if (strncmp(text, plugin, strlen(plugin)) != 0 || !more || strcmp(text + len - 2, "}}") != 0) {
+        quoted(f, text);
+        return;
+    }
+    text += strlen(plugin);
+    more += strlen(parameters);
+    snprintf(out, sizeof(out), "%.*s (%.*s)", (int)(more - strlen(parameters) - text), text,
+             (int)strlen(more) - 2, more);
+    quoted(f, out);
+}
+
 static unsigned widest_label(const struct frame *fr)
 {
     size_t widest = strlen(fr->d->series_title);
@@ -141,7 +161,7 @@ static void x_axis(FILE *f, const struct frame *fr)
         fputs("set xtics (", f);
         for (unsigned c = 0; c < d->n_categories; c++) {
             fputs(c ? ", " : "", f);
-            quoted(f, d->category[c]);
+            shown(f, d->category[c]);
             fprintf(f, " %u", c);
             widest = strlen(d->category[c]) > widest ? strlen(d->category[c]) : widest;
         }
@@ -245,7 +265,7 @@ static void series_curve(FILE *f, const struct frame *fr, unsigned s)
             "     $series%u using 1:2 with linespoints lc rgb \"%s\" lw 2 dt %u pt %u ps 1.2 "
             "title ",
             s, colour, s, colour, s / COLOURS + 1, points[s % POINTS]);
-    quoted(f, fr->d->series[s]);
+    shown(f, fr->d->series[s]);
 }
 
 /* Theory comes last: broken lines over whole ones show both. */

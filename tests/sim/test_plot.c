@@ -165,6 +165,29 @@ static void a_single_point_is_drawn_over_time(void **state)
     plot_data_release(&d);
 }
 
+static void seeds_repeat_an_experiment(void **state)
+{
+    struct plot_data d;
+
+    (void)state;
+    put("points.csv",
+        "point,run.seed,load" HEAD "0,1,0.8" TAIL "1,,1,0.5,1,\n1,1,0.9" TAIL "1,,5,0.5,1,\n"
+        "2,2,0.8" TAIL "1,,2,0.5,1,\n3,2,0.9" TAIL "1,,5,0.5,1,\n"
+        "4,3,0.8" TAIL "1,,3,0.5,1,\n5,3,0.9" TAIL "1,,5,0.5,1,\n");
+    read_and_lay_out(&d, NULL, NULL);
+    assert_string_equal(d.axis[d.x], "load");
+    assert_int_equal(d.n_rows, 2);
+    assert_int_equal(d.n_series, 1);
+    assert_true(d.row[0].x == 0.8 && d.row[0].value[METRIC_MEAN] == 2);
+    assert_true(fabs(d.row[0].half[METRIC_MEAN] - 4.30265273 / sqrt(3)) < 1e-6);
+    assert_true(d.row[1].value[METRIC_MEAN] == 5 && d.row[1].half[METRIC_MEAN] == 0);
+    plot_data_release(&d);
+    read_and_lay_out(&d, NULL, "run.seed");
+    assert_int_equal(d.n_rows, 6);
+    assert_int_equal(d.n_series, 3);
+    plot_data_release(&d);
+}
+
 static void an_axis_may_be_called_like_a_metric(void **state)
 {
     struct plot_data d;
@@ -415,6 +438,23 @@ static void a_script_draws_boxes_of_categories(void **state)
         "unset output\n");
 }
 
+static void schedulers_are_shown_short(void **state)
+{
+    struct plot_options o;
+    char err[P2P_ERRLEN] = "", *text;
+
+    (void)state;
+    put("points.csv", "point,load,scheduler" HEAD
+                      "0,0.8,\"{plugin: jsq, parameters: {d: 2, T: 1}}\"" TAIL "1,,1,,1,\n"
+                      "1,0.9,random" TAIL "1,,1,,1,\n2,0.9,{plugin: local}" TAIL "1,,1,,1,\n");
+    assert_int_equal(PARSE(&o, err, "r"), 0);
+    text = script_of(&o, NULL, METRIC_LOSS);
+    assert_non_null(strstr(text, "title \"jsq (d: 2, T: 1)\""));
+    assert_non_null(strstr(text, "title \"random\""));
+    assert_non_null(strstr(text, "title \"{plugin: local}\""));
+    free(text);
+}
+
 /* In mean run times, which are 10 ms here. */
 static void theory_is_laid_over_what_it_speaks_of(void **state)
 {
@@ -535,6 +575,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(files_of_many_jobs_are_one_sweep, setup, teardown),
         cmocka_unit_test_setup_teardown(a_single_point_is_drawn_over_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(seeds_repeat_an_experiment, setup, teardown),
+        cmocka_unit_test_setup_teardown(schedulers_are_shown_short, setup, teardown),
         cmocka_unit_test_setup_teardown(an_axis_may_be_called_like_a_metric, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_result_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(axes_that_are_not_there_are_told, setup, teardown),
