@@ -305,9 +305,8 @@ static uint32_t n_dynamic_symbols(const struct image *e)
         return 0;
     at += 16 + (uint64_t)bloom * sizeof(void *);
     chains = at + 4 * (uint64_t)buckets;
-    for (uint32_t i = 0; i < buckets; i++)
-        if (read_word(e, at + 4 * (uint64_t)i, &index) && index > most)
-            most = index;
+    for (uint32_t i = 0; i < buckets && read_word(e, at + 4 * (uint64_t)i, &index); i++)
+        most = index > most ? index : most;
     if (most < first)
         return first;
     while (read_word(e, chains + 4 * (uint64_t)(most - first), &hash)) {
@@ -403,6 +402,7 @@ static void each_mutable_object(const struct image *e, const elf_section *table,
     unsigned sections = n_sections(e);
     elf_section strings;
 
+    item(ctx, &(struct elf_item){.kind = ELF_NAMES, .name = section_name(e, table)});
     if (table->sh_link >= sections || table->sh_offset > e->size ||
         e->size - table->sh_offset < table->sh_size)
         return;
@@ -428,7 +428,7 @@ void elf_each(const char *data, size_t size, void (*item)(void *ctx, const struc
     struct image e = {.data = data, .size = size};
     unsigned sections;
 
-    if (check_head(&e))
+    if (check_head(&e) || check_segments(&e))
         return;
     read_dynamic(&e);
     each_dynamic_symbol(&e, item, ctx);

@@ -18,11 +18,12 @@
 const char *elf_check(const char *data, size_t size, const char *symbol, bool instrumented);
 
 enum elf_kind {
-    ELF_EXPORT,  /* a symbol that others see */
-    ELF_IMPORT,  /* one that it takes from them */
-    ELF_LIBRARY, /* a file that is loaded with it */
-    ELF_MUTABLE, /* an object that its code may write, by its name */
-    ELF_WRITABLE /* a section of such objects; its names may have been stripped off */
+    ELF_EXPORT,   /* a symbol that others see */
+    ELF_IMPORT,   /* one that it takes from them */
+    ELF_LIBRARY,  /* a file that is loaded with it */
+    ELF_MUTABLE,  /* an object that its code may write, by its name */
+    ELF_WRITABLE, /* a section of such objects */
+    ELF_NAMES     /* the table of all names; it may have been stripped off */
 };
 struct elf_item {
     enum elf_kind kind;

@@ -50,11 +50,6 @@ unsigned module_pinned_count(void)
     return pinned_modules;
 }
 
-bool module_instrumented(void)
-{
-    return INSTRUMENTED;
-}
-
 /* ---- the file ---- */
 
 static char *read_file(const char *file, size_t *size, char *err)

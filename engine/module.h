@@ -38,10 +38,6 @@ struct module *module_open(const char *file, const char *run_dir, char err[P2P_E
  * is wrong. */
 int module_check(const struct p2p_module *entry, char err[P2P_ERRLEN]);
 
-/* Is this program built with a sanitizer or for coverage?  Its plugins then are too, and
- * have code of their own that runs when they are loaded. */
-bool module_instrumented(void);
-
 struct module *module_ref(struct module *m);
 void module_unref(struct module *m);
 

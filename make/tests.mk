@@ -9,7 +9,7 @@ UNIT_SRC  := $(filter-out tests/cluster/% tests/plugins/%,$(TEST_SRC))
 UNITS     := $(UNIT_SRC:%.c=$(B)/%)
 PLUGIN_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/plugins/test_*.c))
 CLUSTER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cluster/test_*.c))
-TEST_SOS  := $(patsubst %.c,$(B)/%.so,$(wildcard tests/engine/plugins/*.c tests/cluster/plugins/*.c))
+TEST_SOS  := $(patsubst %.c,$(B)/%.so,$(wildcard tests/engine/plugins/*.c tests/cluster/plugins/*.c tests/check/good/*.c tests/check/bad/*.c))
 ALL_TESTS := $(UNITS) $(PLUGIN_TESTS) $(CLUSTER_TESTS)
 
 lib_of = $(if $(filter tests/sim/%,$(1)),$(SIM_OBJ),$(LIB_OBJ))

@@ -206,6 +206,8 @@ void case_probes(struct check *c)
         most = again > most ? again : most;
         unit_end(u);
     }
-    if (least <= most)
+    if (least > most)
+        unit_end(unit_any(c, c->seed));
+    else
         check_note(c, "%u to %u", least, most);
 }

@@ -85,5 +85,11 @@ void case_determinism(struct check *c)
 
     for (unsigned i = 0; i < 40 && taken < SETS; i++)
         taken += try_set(c, i == 0 ? PRESET_DEFAULTS : PRESET_RANDOM, c->seed + i, jobs);
+    if (taken == 0) {
+        struct unit *u = unit_any(c, c->seed);
+
+        taken += try_set(c, u->preset, u->seed, jobs);
+        unit_end(u);
+    }
     check_note(c, "%u jobs, %u parameter sets", taken * jobs, taken);
 }

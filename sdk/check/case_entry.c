@@ -148,5 +148,12 @@ void case_space(struct check *c)
         n++;
         unit_end(u);
     }
-    check_note(c, "%u parameter sets", n);
+    if (n == 0) {
+        struct unit *u = unit_any(c, c->seed);
+
+        check_space(c, u);
+        unit_end(u);
+        n = 1;
+    }
+    check_note(c, "%u parameter set%s", n, n == 1 ? "" : "s");
 }

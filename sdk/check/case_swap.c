@@ -1,7 +1,7 @@
 /*
  * case_swap.c - 200 instances after each other, in the engine of a node: jobs come and go
- * on one thread while another selects the scheduler again and again, each fourth time
- * from a file that was written anew.
+ * on one thread while another selects the scheduler again and again: the first half from
+ * one file, then from one that is written anew each second time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "engine/params.h"
 #include "sdk/check/unit.h"
 
-enum { GENERATIONS = 200, NEW_FILE_EVERY = 4, JOBS = 32, MOST_PARAMS = 64, VALUE = 300 };
+enum { GENERATIONS = 200, NEW_FILE_EVERY = 2, JOBS = 32, MOST_PARAMS = 64, VALUE = 300 };
 #define MILLISECOND UINT64_C(1000000)
 
 struct swapping {
@@ -221,7 +221,7 @@ static void *swap(void *arg)
         .name = s->check->scheduler.name, .names = s->names, .values = s->values, .n = s->n_values};
 
     for (unsigned i = 1; i <= GENERATIONS; i++) {
-        if (i % NEW_FILE_EVERY == 0 && write_file(s, i))
+        if (i > GENERATIONS / 2 && i % NEW_FILE_EVERY == 0 && write_file(s, i))
             break;
         if (engine_select(s->engine, &wanted, s->err))
             break;

@@ -198,8 +198,11 @@ static void tell_failure(const struct check *c, const struct check_case *which)
                r->step, r->params[0] ? r->params : "none");
     else if (r->params[0])
         printf("        with:  %s\n", r->params);
-    printf("        again: p2pfaas check --seed 0x%llx --only %s --in-process %s\n",
-           (unsigned long long)c->options->seed, which->name, c->file);
+    printf("        again: p2pfaas check --seed 0x%llx --worlds %u --only %s",
+           (unsigned long long)c->options->seed, c->options->worlds, which->name);
+    for (unsigned i = 0; i < c->options->n_sets; i++)
+        printf(" --set '%s'", c->options->sets[i]);
+    printf(" --in-process %s\n", c->file);
 }
 
 static void tell(const struct check *c, const struct check_case *which, const char *part,

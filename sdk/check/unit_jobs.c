@@ -348,8 +348,8 @@ void unit_work(struct unit *u, unsigned n)
         struct job *j = &u->jobs[chance_below(c, UNIT_JOBS)];
 
         if (j->stage == STAGE_OVER && begun < n) {
-            /* A world lasts for a few jobs, which are open at the same time. */
-            if (open == 0)
+            /* A world lasts for a job or two; those that are open see it change. */
+            if (open == 0 || chance_percent(c, 50))
                 world_draw(&u->world);
             u->check->report->world++;
             job_new(u, j);

@@ -139,11 +139,69 @@ static void code_that_runs_at_load_is_refused(void **state)
 }
 
 /* Whatever is in the file, nothing is read outside it: asan watches. */
+/* ---- what is in it ---- */
+
+struct wanted {
+    enum elf_kind kind;
+    const char *name;
+    unsigned found;
+};
+
+static void compare(void *ctx, const struct elf_item *item)
+{
+    struct wanted *w = ctx;
+
+    w->found += item->kind == w->kind && strncmp(item->name, w->name, strlen(w->name)) == 0;
+}
+
+static void count(void *ctx, const struct elf_item *item)
+{
+    *(unsigned *)ctx += strlen(item->name) > 0;
+}
+
+static unsigned found(const char *flags, const char *text, enum elf_kind kind, const char *name)
+{
+    struct wanted w = {kind, name, 0};
+    size_t size;
+    char *data = build(flags, text, &size);
+
+    elf_each(data, size, compare, &w);
+    free(data);
+    return w.found;
+}
+
+static void what_it_gives_takes_and_keeps_is_listed(void **state)
+{
+    static const char *const styles[] = {"-Wl,--no-as-needed,--hash-style=gnu -lm",
+                                         "-Wl,--no-as-needed,--hash-style=sysv -lm",
+                                         "-Wl,--no-as-needed -O2 -s -lm"};
+    static const char text[] =
+        PLUGIN "extern double sqrt(double); static int kept = 3; static const int fixed = 4;\n"
+               "static const int *const table[] = {&fixed};\n"
+               "double f(int i); double f(int i) { kept++; return sqrt(kept) + *table[i]; }\n";
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(found(styles[i], text, ELF_EXPORT, "p2p_plugin"), 1);
+        assert_int_equal(found(styles[i], text, ELF_EXPORT, "f"), 1);
+        assert_int_equal(found(styles[i], text, ELF_IMPORT, "sqrt"), 1);
+        assert_int_equal(found(styles[i], text, ELF_LIBRARY, "libm."), 1);
+        assert_int_equal(found(styles[i], text, ELF_WRITABLE, ".data"), 1);
+        assert_int_equal(found(styles[i], text, ELF_NAMES, ""), i < 2);
+        assert_int_equal(found(styles[i], text, ELF_MUTABLE, "kept"), i < 2);
+        assert_int_equal(found(styles[i], text, ELF_MUTABLE, "fixed"), 0);
+        assert_int_equal(found(styles[i], text, ELF_MUTABLE, "table"), 0);
+    }
+    assert_int_equal(found("-nostartfiles", "", ELF_EXPORT, ""), 0);
+    assert_int_equal(found("", PLUGIN, ELF_MUTABLE, ""), 0);
+}
+
 static void damaged_files_are_survived(void **state)
 {
     enum { ROUNDS = 3000, SPOTS = 4 };
     static const char *const flags[] = {"-Wl,--hash-style=gnu", "-Wl,--hash-style=sysv"};
     uint32_t x = 12345;
+    unsigned counted = 0;
 
     (void)state;
     for (unsigned k = 0; k < 2; k++) {
@@ -158,6 +216,7 @@ static void damaged_files_are_survived(void **state)
                 copy[(x >> 8) % size] = (char)(x >> 3);
             }
             elf_check(copy, round % 2 ? size : (x >> 8) % size, "p2p_plugin", false);
+            elf_each(copy, round % 2 ? size : (x >> 8) % size, count, &counted);
         }
         free(copy);
         free(data);
@@ -171,6 +230,7 @@ int main(void)
         cmocka_unit_test(one_among_many_symbols_is_found),
         cmocka_unit_test(a_symbol_that_is_not_there_is_told),
         cmocka_unit_test(code_that_runs_at_load_is_refused),
+        cmocka_unit_test(what_it_gives_takes_and_keeps_is_listed),
         cmocka_unit_test(damaged_files_are_survived),
     };
 

@@ -1,0 +1,20 @@
+/* init() refuses and does not say why. */
+#include "tests/check/bad/bad.h"
+
+struct bad {
+    int64_t fanout;
+};
+
+static const struct p2p_param params[] = {
+    P2P_PARAM_INT(struct bad, fanout, 2, 1, 64, "peers to be asked"), P2P_PARAM_END};
+
+static int init(void *self, const struct p2p_host *host, char *err)
+{
+    const struct bad *b = self;
+
+    (void)host;
+    (void)err;
+    return b->fanout > 8 ? -1 : 0;
+}
+
+BAD_SCHEDULER(.decide = stay, .init = init, .params = params, .instance_size = sizeof(struct bad));
