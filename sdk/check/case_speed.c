@@ -20,13 +20,13 @@ static int ascending(const void *a, const void *b)
 
 static void tell(struct check *c, struct unit *u, const char *call)
 {
-    unsigned n = u->n_spans;
+    unsigned n = u->n_spans, half = n / 2, last = n - 1 - n / 100;
 
     if (n == 0)
         return;
     qsort(u->spans, n, sizeof(*u->spans), ascending);
     check_note(c, "%s(): p50 %.2f us, p99 %.2f us, of %u calls, the clock's own time included",
-               call, (double)u->spans[n / 2] / 1000, (double)u->spans[n - 1 - n / 100] / 1000, n);
+               call, (double)u->spans[half] / 1000, (double)u->spans[last] / 1000, n);
 }
 
 static void give_spans(struct unit *u, unsigned most)

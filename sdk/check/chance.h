@@ -20,10 +20,10 @@ static inline uint64_t chance_bits(struct chance *c)
     return z ^ z >> 31;
 }
 
-/* In [0, n), n > 0. */
+/* In [0, n); 0 when n is 0. */
 static inline uint64_t chance_below(struct chance *c, uint64_t n)
 {
-    return chance_bits(c) % n;
+    return n > 1 ? chance_bits(c) % n : 0;
 }
 
 static inline bool chance_percent(struct chance *c, unsigned percent)

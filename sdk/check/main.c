@@ -248,7 +248,7 @@ static bool run_parts(struct check *c, const struct check_case *which, bool verb
                                                 : r->n_learners;
     unsigned failed = sum->failed;
 
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && !run_stopped(); i++) {
         const char *part = which->scope == OF_FILE        ? ""
                            : which->scope == OF_SCHEDULER ? r->schedulers[i]
                                                           : r->learners[i];
@@ -256,6 +256,8 @@ static bool run_parts(struct check *c, const struct check_case *which, bool verb
 
         one.seed = seed_of(c->options, which->name, part);
         run_case(&one, which, i);
+        if (run_stopped())
+            break;
         tell(&one, which, part, verbose, sum);
     }
     return sum->failed == failed;
@@ -281,7 +283,7 @@ static bool run_file_cases(struct check *c, bool verbose, struct totals *sum)
         } else {
             run_case(c, which, 0);
             good = c->report->verdict == PASSED;
-            if (!good)
+            if (!good && !run_stopped())
                 tell(c, which, "", verbose, sum);
         }
         usable = usable && (good || !needed);
@@ -308,6 +310,8 @@ static void check_file(const struct arguments *a, const char *file, struct repor
     c.file = path;
     c.data = data;
     if (!run_file_cases(&c, a->verbose, sum)) {
+        if (run_stopped())
+            goto end;
         printf("  the other cases need a file that can be loaded\n");
         goto end;
     }
@@ -360,9 +364,13 @@ int main(int argc, char **argv)
     }
     a.options.folder = folder;
     printf("seed 0x%llx\n", (unsigned long long)a.options.seed);
-    for (int i = optind; i < argc; i++)
+    if (!a.options.in_process)
+        run_catch_stop();
+    for (int i = optind; i < argc && !run_stopped(); i++)
         check_file(&a, argv[i], report, roster, &sum);
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     printf("%u passed, %u failed, %u skipped\n", sum.passed, sum.failed, sum.skipped);
-    return sum.failed ? 1 : 0;
+    if (run_stopped())
+        fprintf(stderr, "p2pfaas check: stopped\n");
+    return sum.failed || run_stopped() ? 1 : 0;
 }

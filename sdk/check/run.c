@@ -111,6 +111,28 @@ void *run_share(size_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+void run_catch_stop(void)
+{
+    struct sigaction act = {.sa_handler = on_stop}; /* waitpid() is to come back */
+
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+}
+
+bool run_stopped(void)
+{
+    return stopped;
+}
+
 static struct report *crashing; /* for the handler */
 
 static void on_crash(int number, siginfo_t *info, void *context)
@@ -141,6 +163,8 @@ static void catch_crashes(struct report *report)
     sigaction(SIGFPE, &act, NULL);
     sigaction(SIGILL, &act, NULL);
     signal(SIGALRM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     setrlimit(RLIMIT_CORE, &no_core);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
@@ -202,7 +226,8 @@ static void run_apart(struct check *c, const struct check_case *which, unsigned 
         return;
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+        if (stopped)
+            kill(pid, SIGKILL);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && r->verdict != VERDICT_NONE)
         return;
     r->verdict = FAILED;

@@ -12,4 +12,8 @@ void *run_share(size_t size);
 /* c->report has the verdict afterwards.  `part`: the scheduler's or learner's number. */
 void run_case(struct check *c, const struct check_case *which, unsigned part);
 
+/* From now on SIGINT and SIGTERM end the case that runs, and run_stopped() tells it. */
+void run_catch_stop(void);
+bool run_stopped(void);
+
 #endif

@@ -173,6 +173,7 @@ struct unit *unit_new(struct check *c, enum preset preset, uint64_t seed)
     u->seed = seed;
     u->next = c->units;
     c->units = u;
+    c->shown = NULL; /* it may lie where another one lay */
     u->random.at = seed ^ 0x5eedu;
     u->params = c->is_learner ? c->learner.params : c->scheduler.params;
     u->self = fence_new(u, unit_size(c), "the instance, .instance_size");

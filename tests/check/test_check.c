@@ -223,6 +223,24 @@ static void nothing_is_left_in_the_temporary_folder(void **state)
     expect_text(&r, "cannot make a folder");
 }
 
+/* The folder of a run is there from its first line on. */
+static void a_run_that_is_stopped_leaves_nothing(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_command(&r,
+                "mkdir %s/stopped; TMPDIR=%s/stopped; export TMPDIR; "
+                "%s/p2pfaas-check --seed 1 --only decide %s > %s/said 2>&1 & p=$!; "
+                "until grep -q hangs.so %s/said || ! kill -0 $p; do :; done; "
+                "kill -TERM $p; wait $p; echo code $?; cat %s/said; rmdir %s/stopped",
+                folder, folder, built(), bad("hangs"), folder, folder, folder, folder);
+    expect_code(&r, 0);
+    expect_text(&r, "code 1\n");
+    expect_text(&r, "p2pfaas check: stopped\n");
+    expect_text(&r, "0 passed, 0 failed, 0 skipped\n");
+}
+
 static void the_list_says_what_is_checked(void **state)
 {
     struct run r;
@@ -289,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_seed_repeats_a_failure),
         cmocka_unit_test(in_one_process_a_failure_is_told_and_a_crash_ends_it),
         cmocka_unit_test(nothing_is_left_in_the_temporary_folder),
+        cmocka_unit_test(a_run_that_is_stopped_leaves_nothing),
         cmocka_unit_test(the_list_says_what_is_checked),
         cmocka_unit_test(mistakes_in_the_command_line_are_told),
         cmocka_unit_test(a_parameter_that_is_set_is_not_varied),
