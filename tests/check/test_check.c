@@ -232,7 +232,7 @@ static void a_run_that_is_stopped_leaves_nothing(void **state)
     run_command(&r,
                 "mkdir %s/stopped; TMPDIR=%s/stopped; export TMPDIR; "
                 "%s/p2pfaas-check --seed 1 --only decide %s > %s/said 2>&1 & p=$!; "
-                "until grep -q hangs.so %s/said || ! kill -0 $p; do :; done; "
+                "until grep -qs hangs.so %s/said || ! kill -0 $p; do :; done; "
                 "kill -TERM $p; wait $p; echo code $?; cat %s/said; rmdir %s/stopped",
                 folder, folder, built(), bad("hangs"), folder, folder, folder, folder);
     expect_code(&r, 0);
