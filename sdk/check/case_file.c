@@ -68,6 +68,13 @@ void case_file(struct check *c)
     check_note(c, "%zu bytes%s", c->size, is_instrumented(c) ? ", with a sanitizer's code" : "");
 }
 
+/* What instruments a file brings its own code along. */
+static void skip_instrumented(struct check *c)
+{
+    if (is_instrumented(c))
+        check_skip(c, "what a sanitizer or coverage needs is among it; check the plain build");
+}
+
 /* ---- exports ---- */
 
 static void look_for_exports(void *ctx, const struct elf_item *item)
@@ -88,6 +95,8 @@ void case_exports(struct check *c)
     char found[CHECK_TEXT / 2] = "";
 
     elf_each(c->data, c->size, look_for_exports, found);
+    if (found[0])
+        skip_instrumented(c);
     if (found[0])
         check_fail(c,
                    "p2p_plugin alone: declare functions and tables static, or build with "
@@ -311,7 +320,6 @@ static void look_for_imports(void *ctx, const struct elf_item *item)
             list(found->good, sizeof(found->good), item->name);
         return;
     }
-    /* Nobody but the program could offer what is weak; it is NULL then. */
     if (!found->first)
         found->first = item->name;
     list(found->bad, sizeof(found->bad), item->name);
@@ -322,6 +330,8 @@ void case_imports(struct check *c)
     struct imports found = {"", "", NULL};
 
     elf_each(c->data, c->size, look_for_imports, &found);
+    if (found.first)
+        skip_instrumented(c);
     if (found.first)
         check_fail(c, advice(found.first), "calls or uses %s", found.bad);
     check_note(c, "%s", found.good[0] ? found.good : "none");
@@ -375,8 +385,7 @@ void case_globals(struct check *c)
         "one leaves there another sees";
     struct globals g = {"", 0, false};
 
-    if (is_instrumented(c))
-        check_skip(c, "a sanitizer's own memory is among it; check the plain build");
+    skip_instrumented(c);
     elf_each(c->data, c->size, look_for_globals, &g);
     if (g.found[0])
         check_fail(c, right, "has global variables that can be written: %s", g.found);
