@@ -363,6 +363,22 @@ static void judge(struct check *c, const struct swapping *s, const struct engine
         check_fail(c, "1", "%u instances are left when all jobs are over", stats->instances);
 }
 
+static void make_folders(struct check *c, struct swapping *s)
+{
+    char folder[sizeof(c->report->folder)];
+    const char *base = getenv("TMPDIR");
+
+    snprintf(folder, sizeof(folder), "%s/p2pfaas_check_XXXXXX", base && base[0] ? base : "/tmp");
+    if (!mkdtemp(folder))
+        check_fail(c, "a folder that can be written, in TMPDIR or /tmp",
+                   "cannot make the folder %s: %s", folder, strerror(errno));
+    memcpy(c->report->folder, folder, sizeof(folder));
+    snprintf(s->folder, sizeof(s->folder), "%s/plugins", folder);
+    snprintf(s->run_dir, sizeof(s->run_dir), "%s/run", folder);
+    if (mkdir(s->folder, 0700))
+        check_fail(c, "", "%s: %s", s->folder, strerror(errno));
+}
+
 static void open_stage(struct check *c, struct swapping *s)
 {
     struct engine_settings settings = {ENGINE_FALLBACK_LOCAL, UINT64_C(60000) * MILLISECOND,
@@ -372,10 +388,7 @@ static void open_stage(struct check *c, struct swapping *s)
     s->seeds = c->seed;
     pthread_mutex_init(&s->lock, NULL);
     choose_params(c, s);
-    snprintf(s->folder, sizeof(s->folder), "%s/plugins", c->options->folder);
-    snprintf(s->run_dir, sizeof(s->run_dir), "%s/run", c->options->folder);
-    if (mkdir(s->folder, 0700) && errno != EEXIST)
-        check_fail(c, "", "%s: %s", s->folder, strerror(errno));
+    make_folders(c, s);
     if (world_open(&s->world, c->seed))
         check_fail(c, "", "out of memory");
     s->catalog = catalog_new(s->folder, s->run_dir, s->err);

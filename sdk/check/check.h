@@ -22,7 +22,6 @@ struct options {
     const char *only;        /* the name of a case, or NULL */
     const char *const *sets; /* "NAME=VALUE": parameters that are not to be varied */
     unsigned n_sets;
-    const char *folder; /* for files of ours, removed at the end */
 };
 
 enum verdict { VERDICT_NONE, PASSED, FAILED, SKIPPED };
@@ -39,7 +38,8 @@ struct report {
     char hint[120];      /* what the world did to it just now */
     const char *touched; /* memory behind or before which it wrote or read */
     size_t touched_size;
-    long touched_at; /* from the start of it */
+    long touched_at;  /* from the start of it */
+    char folder[128]; /* of files of ours; removed, with what is in it, after the case */
 };
 
 /* What a file offers; found by the case "entry". */

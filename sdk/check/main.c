@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,31 +323,12 @@ end:
     free(path);
 }
 
-/* ---- the folder for files of ours ---- */
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static bool make_folder(char *folder, size_t size)
-{
-    const char *base = getenv("TMPDIR");
-
-    snprintf(folder, size, "%s/p2pfaas_check_XXXXXX", base && base[0] ? base : "/tmp");
-    return mkdtemp(folder) != NULL;
-}
-
 int main(int argc, char **argv)
 {
     struct arguments a = {.options = {.worlds = WORLDS, .seconds = SECONDS}};
     struct report *report = run_share(sizeof(*report));
     struct roster *roster = run_share(sizeof(*roster));
     struct totals sum = {0, 0, 0};
-    char folder[100];
     int rc;
 
     if (getrandom(&a.options.seed, sizeof(a.options.seed), 0) != sizeof(a.options.seed))
@@ -358,17 +338,15 @@ int main(int argc, char **argv)
     rc = take_options(&a, argc, argv);
     if (rc)
         return rc < 0 ? 0 : rc;
-    if (!report || !roster || !make_folder(folder, sizeof(folder))) {
-        fprintf(stderr, "p2pfaas check: cannot make a folder for its files: %s\n", strerror(errno));
+    if (!report || !roster) {
+        fprintf(stderr, "p2pfaas check: out of memory\n");
         return 2;
     }
-    a.options.folder = folder;
     printf("seed 0x%llx\n", (unsigned long long)a.options.seed);
     if (!a.options.in_process)
         run_catch_stop();
     for (int i = optind; i < argc && !run_stopped(); i++)
         check_file(&a, argv[i], report, roster, &sum);
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     printf("%u passed, %u failed, %u skipped\n", sum.passed, sum.failed, sum.skipped);
     if (run_stopped())
         fprintf(stderr, "p2pfaas check: stopped\n");

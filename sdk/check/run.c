@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +242,14 @@ static void run_apart(struct check *c, const struct check_case *which, unsigned 
     }
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
 void run_case(struct check *c, const struct check_case *which, unsigned part)
 {
     memset(c->report, 0, sizeof(*c->report));
@@ -248,4 +257,6 @@ void run_case(struct check *c, const struct check_case *which, unsigned part)
         run_here(c, which, part);
     else
         run_apart(c, which, part);
+    if (c->report->folder[0])
+        nftw(c->report->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
