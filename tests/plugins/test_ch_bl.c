@@ -294,6 +294,22 @@ static void when_all_others_refuse_it_runs_here(void **state)
     mock_free(m);
 }
 
+static void refusals_come_to_an_end(void **state)
+{
+    struct mock *m = mock_new(&ch_bl_plugin, "");
+    struct p2p_action a;
+    unsigned n = 0;
+
+    (void)state;
+    mock_peers(m, 1, 100);
+    mock_load(m, 1000, 0);
+    for (a = job_of(m, 0); a.kind == P2P_FORWARD; n++)
+        a = mock_decide(m, P2P_EV_REFUSED);
+    mock_is(a, p2p_local());
+    assert_in_range(n, 2, 20);
+    mock_free(m);
+}
+
 static void alone_or_after_its_hops_a_job_stays(void **state)
 {
     struct mock *m = mock_new(&ch_bl_plugin, "");
@@ -350,6 +366,7 @@ int main(void)
         cmocka_unit_test(random_jumps_spread_what_overflows),
         cmocka_unit_test(one_that_refuses_is_passed_by),
         cmocka_unit_test(when_all_others_refuse_it_runs_here),
+        cmocka_unit_test(refusals_come_to_an_end),
         cmocka_unit_test(alone_or_after_its_hops_a_job_stays),
         cmocka_unit_test(more_peers_than_there_is_room_for_are_left_out),
         cmocka_unit_test(a_ring_that_does_not_fit_is_told),

@@ -325,12 +325,12 @@ static void its_own_token_is_used_while_a_slot_is_free(void **state)
 
 /* ---- JIQ-SQ(d) ---- */
 
-static void the_shortest_of_d_gets_the_token(void **state)
+static void the_shortest_of_d_gets_one(uint64_t seed)
 {
     struct mock *m = make("choice=sq d=3", 1000);
     uint32_t asked[3];
 
-    (void)state;
+    m->rng += seed;
     m->node.slots = 1;
     mock_tick(m);
     assert_int_equal(m->n_told, 3);
@@ -349,6 +349,13 @@ static void the_shortest_of_d_gets_the_token(void **state)
     assert_int_equal(kind_of(&m->told[3]), TOKEN);
     assert_int_equal(m->told[3].peer, asked[1]);
     mock_free(m);
+}
+
+static void the_shortest_of_d_gets_the_token(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 30; seed++)
+        the_shortest_of_d_gets_one(seed);
 }
 
 static void those_who_do_not_answer_are_not_awaited_forever(void **state)
@@ -489,7 +496,9 @@ static void garbage_is_ignored(void **state)
     message(bytes, TOKEN, 0, 0);
     bytes[2] = 1;
     mock_hear(m, FIRST, bytes, LENGTH);
+    hear(m, P2P_NONE, TOKEN, 0, 0); /* nor of itself */
     mock_is(mock_job(m, 0), p2p_local());
+    assert_int_equal(counter(m, "tokens_used"), 0);
     mock_hear_garbage(m, FIRST);
     for (unsigned i = 0; i < 2000; i++)
         mock_job(m, 0);

@@ -405,6 +405,18 @@ static void a_fraction_of_uses_is_drawn(void **state)
     mock_free(m);
 }
 
+static void with_few_peers_only_age_ends_its_use(void **state)
+{
+    struct mock *m = make("remove_per_job=0.01 q_rif=1", 5);
+
+    (void)state;
+    mock_load(m, 1000, 0);
+    answer(m, FIRST, 0, 0);
+    for (unsigned use = 0; use < 50; use++)
+        goes_to(m, FIRST);
+    mock_free(m);
+}
+
 static void worst_and_oldest_leave_in_turn(void **state)
 {
     struct mock *m = make("remove_per_job=2 q_rif=1 probes_per_job=0", 5);
@@ -518,6 +530,7 @@ int main(void)
         cmocka_unit_test(the_oldest_makes_room),
         cmocka_unit_test(an_answer_is_used_so_many_times),
         cmocka_unit_test(a_fraction_of_uses_is_drawn),
+        cmocka_unit_test(with_few_peers_only_age_ends_its_use),
         cmocka_unit_test(worst_and_oldest_leave_in_turn),
         cmocka_unit_test(one_that_refused_leaves_the_pool),
         cmocka_unit_test(a_loaded_node_finds_the_idle_ones),
