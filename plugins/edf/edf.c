@@ -30,6 +30,7 @@
 
 enum { OVERLOAD_REJECT, OVERLOAD_RUN };
 enum { MOST_PROBES = 64, MOST_SLOTS = 256, FUNCTIONS = 256 };
+enum { MOST_ATTEMPTS = 8 }; /* a host ends decisions that take too many steps */
 
 /* Ranks above all deadlines. */
 #define RANK_LATE (UINT64_MAX - 1)
@@ -339,7 +340,7 @@ static struct p2p_action pass_on(struct edf *e, const struct p2p_request *rq)
     uint64_t delay = 0;
     uint32_t slot = least_delay(e, rq, &delay);
 
-    if (slot == rq->n_probe || !can_be_in_time(e, rq, delay))
+    if (slot == rq->n_probe || rq->attempts >= MOST_ATTEMPTS || !can_be_in_time(e, rq, delay))
         return overload(e, rq);
     c->tried |= UINT64_C(1) << slot;
     ++*e->passed_on;

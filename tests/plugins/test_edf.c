@@ -383,6 +383,23 @@ static void it_goes_where_it_waits_least(void **state)
     mock_free(m);
 }
 
+static void refusals_come_to_an_end(void **state)
+{
+    struct mock *m = busy("fanout=64", 64);
+    struct p2p_action a;
+    unsigned n = 0;
+
+    (void)state;
+    asks(m, 1000, 64);
+    for (uint32_t i = 0; i < 64; i++)
+        mock_answer(m, i, 0, 0);
+    for (a = mock_decide(m, P2P_EV_PROBED); a.kind == P2P_FORWARD; n++)
+        a = mock_decide(m, P2P_EV_REFUSED);
+    mock_is(a, p2p_reject(0));
+    assert_in_range(n, 2, 20);
+    mock_free(m);
+}
+
 static void the_way_there_counts(void **state)
 {
     struct mock *m = busy("", 2);
@@ -530,6 +547,7 @@ int main(void)
         cmocka_unit_test(runs_that_failed_teach_nothing),
         cmocka_unit_test(safety_makes_runs_longer),
         cmocka_unit_test(it_goes_where_it_waits_least),
+        cmocka_unit_test(refusals_come_to_an_end),
         cmocka_unit_test(the_way_there_counts),
         cmocka_unit_test(equal_ones_are_drawn),
         cmocka_unit_test(where_it_would_be_late_it_does_not_go),
