@@ -22,7 +22,8 @@
  *     gives out a token a slot.  Until then, and whenever there is no token, `otherwise`
  *     decides.
  *   - a token expires after `token_age` on both sides, and is given to somebody anew: it
- *     does not rest at a node without clients, and a lost one comes back.
+ *     does not rest at a node without clients for longer, and a lost one comes back.
+ *     Where few of the nodes have clients, sq and a short age bring more tokens to them.
  *   - JIQ-SQ(d) asks the d dispatchers by messages, and gives the token when they
  *     answered, or, to the shortest that did, on the second tick after it asked.
  *
