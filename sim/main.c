@@ -2,17 +2,18 @@
 #include <string.h>
 
 #include "sim/command.h"
+#include "sim/plot.h"
 
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"sim", sim_command}};
+    } commands[] = {{"sim", sim_command}, {"plot", plot_main}};
 
     for (unsigned i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "usage: p2pfaas sim SCENARIO.yaml; see p2pfaas sim --help\n");
+    fprintf(stderr, "usage: p2pfaas sim SCENARIO.yaml, or p2pfaas plot DIR; see --help of each\n");
     return 2;
 }

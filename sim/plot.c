@@ -13,7 +13,7 @@
 extern char **environ;
 
 static const char usage[] =
-    "usage: p2pfaas-sim plot DIR [options]\n"
+    "usage: p2pfaas plot DIR [options]\n"
     "\n"
     "Draws the results that --out DIR wrote; needs gnuplot.\n"
     "\n"

@@ -142,7 +142,7 @@ static void test_a_wrong_scheduler_is_told_and_changes_nothing(void **state)
 
     (void)state;
     select_scheduler(0, "{\"name\":\"random\"}");
-    expect(post_text(0, path, "{\"name\":\"nobody\"}"), 500, "known: forward, local");
+    expect(post_text(0, path, "{\"name\":\"nobody\"}"), 500, "known: adaptive_threshold, ch_bl");
     expect(post_text(0, path, "{\"name\":\"power_of_choices\",\"parameters\":{\"fanout\":0}}"), 500,
            "an integer from 1 to 64");
     expect(post_text(0, path, "{\"name\":\"power_of_choices\",\"parameters\":{\"fanuot\":1}}"), 500,

@@ -65,7 +65,7 @@ static void test_a_wrong_configuration_stops_the_start_with_the_reason(void **st
         {"node.slots=0", "an integer from 1 to 65536"},
         {"node.slotz=1", "did you mean 'slots'?"},
         {"log.level=loud", "one of debug, info, warn, error"},
-        {"scheduler.plugin=nobody", "no scheduler 'nobody'; known: forward"},
+        {"scheduler.plugin=nobody", "no scheduler 'nobody'; known: adaptive_threshold"},
         {"scheduler.parameters.fanout=x", "fanout"},
         {"plugins.folder=/nonexistent", "/nonexistent"},
         {"peers.nodes=example.org", "example.org"},
