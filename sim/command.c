@@ -255,7 +255,35 @@ struct session {
     struct sweep sweep;
     struct outputs *outputs;
     unsigned width; /* of the widest label */
+    struct warning {
+        char first[SUMMARY_WARNING];
+        unsigned points;
+    } warning[SUMMARY_WARNINGS]; /* of a sweep, one of each kind */
 };
+
+/* Kinds differ by what is before the first figure. */
+static void collect_warnings(struct session *s, const struct summary *summary)
+{
+    for (unsigned i = 0; i < summary->n_warnings; i++) {
+        const char *text = summary->warning[i];
+        size_t kind = strcspn(text, "0123456789(");
+        struct warning *w = s->warning;
+
+        while (w < s->warning + SUMMARY_WARNINGS && w->points && strncmp(w->first, text, kind) != 0)
+            w++;
+        if (w == s->warning + SUMMARY_WARNINGS)
+            continue;
+        if (w->points++ == 0)
+            snprintf(w->first, sizeof(w->first), "%s", text);
+    }
+}
+
+static void print_warnings(const struct session *s)
+{
+    for (unsigned i = 0; i < SUMMARY_WARNINGS && s->warning[i].points; i++)
+        fprintf(stderr, "warning, %u of %u points: %s\n", s->warning[i].points, s->sweep.n_points,
+                s->warning[i].first);
+}
 
 static int on_point(void *ctx, unsigned index, struct result *const *results, unsigned n,
                     char err[P2P_ERRLEN])
@@ -283,6 +311,8 @@ static int on_point(void *ctx, unsigned index, struct result *const *results, un
     else
         report_summary(stdout, &summary);
     fflush(stdout);
+    if (s->sweep.n_points > 1)
+        collect_warnings(s, &summary);
     if (s->outputs)
         rc = outputs_point(s->outputs, &p, &summary, all, n, err);
     summary_release(&summary);
@@ -380,11 +410,13 @@ static int simulate(struct session *s, const struct scenario *first, struct trac
             report_sweep_head(stdout, s->width);
         setup.catalog = plugins.catalog;
         rc = runner_run(&setup, &cost, err);
+        print_warnings(s);
     }
     if (s->outputs) {
         char why[P2P_ERRLEN];
 
-        if (outputs_close(s->outputs, rc == 0, why) && rc == 0) {
+        /* What a long sweep came to before it was stopped is kept. */
+        if (outputs_close(s->outputs, rc == 0 || interrupted, why) && rc == 0) {
             snprintf(err, P2P_ERRLEN, "%s", why);
             rc = -1;
         }

@@ -183,12 +183,34 @@ unsigned sweep_point(const struct sweep *s, unsigned point,
     return s->n_axes;
 }
 
+/* The end of an axis' path that tells it from the other axes. */
+static const char *short_path(const struct sweep *s, unsigned axis)
+{
+    const char *path = s->axis[axis].path, *at = path + strlen(path);
+
+    while (at > path) {
+        bool alone = true;
+
+        while (at > path && at[-1] != '.')
+            at--;
+        for (unsigned i = 0; i < s->n_axes; i++) {
+            size_t n = strlen(s->axis[i].path), tail = strlen(at);
+
+            alone &= i == axis || n < tail || strcmp(s->axis[i].path + n - tail, at) != 0;
+        }
+        if (alone)
+            return at;
+        at -= at > path;
+    }
+    return path;
+}
+
 void sweep_label(const struct sweep *s, unsigned point, char *out, size_t size)
 {
     size_t at = 0;
 
     out[0] = '\0';
     for (unsigned i = 0; i < s->n_axes && at < size; i++)
-        at += (size_t)snprintf(out + at, size - at, "%s%s=%s", i ? " " : "", s->axis[i].path,
+        at += (size_t)snprintf(out + at, size - at, "%s%s=%s", i ? " " : "", short_path(s, i),
                                s->axis[i].label[sweep_index(s, point, i)]);
 }

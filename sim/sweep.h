@@ -45,7 +45,8 @@ unsigned sweep_point(const struct sweep *s, unsigned point,
 /* Which value of an axis a point has. */
 unsigned sweep_index(const struct sweep *s, unsigned point, unsigned axis);
 
-/* "nodes.*.arrivals.load=0.9 scheduler=edf{slack: 1s}", empty without a sweep; cut to size. */
+/* "load=0.9 scheduler=edf{slack: 1s}": paths are as short as tells them apart.  Empty without
+ * a sweep, cut to size. */
 void sweep_label(const struct sweep *s, unsigned point, char *out, size_t size);
 
 #endif

@@ -56,7 +56,7 @@ static void test_heterogeneous(void **state)
 static void test_faults(void **state)
 {
     (void)state;
-    is_right("faults", 12, 20);
+    is_right("faults", 4, 20);
 }
 
 static void test_traffic(void **state)

@@ -91,10 +91,10 @@ static void test_all_are_crossed_and_the_last_is_fastest(void **state)
            "  scheduler: [random, {plugin: forward, parameters: {a: 1}}, local]\n"
            "  seeds: 2\n");
     assert_int_equal(sweep.n_points, 12);
-    is_labelled(0, "nodes.*.arrivals.load=0.5 scheduler=random run.seed=7");
-    is_labelled(1, "nodes.*.arrivals.load=0.5 scheduler=random run.seed=8");
-    is_labelled(2, "nodes.*.arrivals.load=0.5 scheduler=forward{a: 1} run.seed=7");
-    is_labelled(11, "nodes.*.arrivals.load=0.9 scheduler=local run.seed=8");
+    is_labelled(0, "load=0.5 scheduler=random seed=7");
+    is_labelled(1, "load=0.5 scheduler=random seed=8");
+    is_labelled(2, "load=0.5 scheduler=forward{a: 1} seed=7");
+    is_labelled(11, "load=0.9 scheduler=local seed=8");
     assert_int_equal(sweep_point(&sweep, 8, o), 3);
     assert_string_equal(o[0].path, "nodes.*.arrivals.load");
     assert_string_equal(o[0].value, "0.9");
@@ -167,13 +167,13 @@ static void test_ranges_end_where_they_say(void **state)
     (void)state;
     SWEEPS("sweep: {arrivals.load: {from: 0.1, to: 0.9, step: 0.1}}");
     assert_int_equal(sweep.n_points, 9);
-    is_labelled(8, "arrivals.load=0.9");
+    is_labelled(8, "load=0.9");
     SWEEPS("sweep: {slots: {from: 1, to: 6, step: 2}}");
     assert_int_equal(sweep.n_points, 3);
     is_labelled(2, "slots=5");
     SWEEPS("sweep: {network.delay: {from: 1ms, to: 2ms, step: 0.25ms}}");
     assert_int_equal(sweep.n_points, 5);
-    is_labelled(1, "network.delay=1.25ms");
+    is_labelled(1, "delay=1.25ms");
     SWEEPS("sweep: {x: {from: -1, to: 1, step: 1}}");
     is_labelled(0, "x=-1");
     SWEEPS("sweep: {x: {from: 3, to: 3, step: 1}}");
@@ -188,7 +188,7 @@ static void test_settings_change_the_sweep(void **state)
     sweeps("sweep: {nodes.*.slots: [1, 2, 4], seeds: 9}",
            LIST("sweep.nodes.*.slots=[3]", "sweep.seeds=2", "run.seed=5"));
     assert_int_equal(sweep.n_points, 2);
-    is_labelled(1, "nodes.*.slots=3 run.seed=6");
+    is_labelled(1, "slots=3 seed=6");
     sweeps("nodes: [{name: n}]", LIST("sweep.nodes.*.slots=[1, 2]"));
     assert_int_equal(sweep.n_points, 2);
     sweep_point(&sweep, 0, o);
