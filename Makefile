@@ -77,7 +77,7 @@ Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all programs demo run check check-variant fuzz bench bench-cluster lint format hdr-check install uninstall clean \
+.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim lint format hdr-check install uninstall clean \
         distclean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -136,6 +136,13 @@ bench: all
 ## bench-cluster: a forwarded call and a probe round against a local call; idle traffic
 bench-cluster: all $(B)/bench/idle $(filter %/test_swim_cluster,$(UNITS))
 	$(Q)bench/peers $(B)
+
+$(B)/bench/sim: $(B)/bench/sim.o $(SIM_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
+
+## bench-sim: events a second of the simulator, what a decision costs, a million nodes
+bench-sim: all $(B)/bench/sim
+	$(Q)$(B)/bench/sim $(B)/plugins
 
 ## lint: warnings as errors, formatting, clang-tidy, headers, shell scripts, own rules
 lint: hdr-check
