@@ -31,6 +31,14 @@ static bool is_at_work(const struct simulation *s, const struct fault_config *f)
     return (uint64_t)f->at <= s->now_ns && (f->until == 0 || s->now_ns < (uint64_t)f->until);
 }
 
+/* A node's side is the sum, bit by bit, of the partitions at work that cut it off: nodes
+ * that the same ones cut off are together.  A fault is scattered over all bits, so that
+ * different sets of them have different sums. */
+static uint32_t side_of_fault(unsigned index)
+{
+    return (uint32_t)random_mix(index + UINT64_C(0x9e3779b97f4a7c15));
+}
+
 /* ---- kinds ---- */
 
 static void down(struct node *n, bool begins)
@@ -95,7 +103,6 @@ static void stale(struct node *n, const struct fault_config *f, bool begins)
 void fault_happens(struct simulation *s, unsigned index, bool begins)
 {
     const struct fault_config *f = &s->scenario->fault[index];
-    uint8_t bit = (uint8_t)(1u << index % 8);
     uint32_t first, end;
 
     nodes_of(s, f, &first, &end);
@@ -111,7 +118,7 @@ void fault_happens(struct simulation *s, unsigned index, bool begins)
             change_speed(n);
             break;
         case FAULT_PARTITION:
-            n->side = begins ? n->side | bit : n->side & (uint8_t)~bit;
+            n->side ^= side_of_fault(index); /* its end takes back what its beginning did */
             break;
         case FAULT_STALE:
             stale(n, f, begins);

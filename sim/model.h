@@ -99,13 +99,13 @@ struct node {
     struct p2p_peer *peers;    /* as the plugin sees them */
     uint32_t n_peers;
     uint16_t group;
-    uint8_t downs;     /* faults that keep it down */
-    bool listed;       /* in the others' lists */
-    uint8_t side;      /* of partitions: bit i = fault i modulo 8 */
-    uint8_t seen_side; /* as the lists know it */
-    uint64_t down_ns;  /* since when */
-    uint32_t lives;    /* starts of its scheduler */
-    float speed;       /* now */
+    uint8_t downs;      /* faults that keep it down */
+    bool listed;        /* in the others' lists */
+    uint32_t side;      /* of partitions: see faults.c */
+    uint32_t seen_side; /* as the lists know it */
+    uint64_t down_ns;   /* since when */
+    uint32_t lives;     /* starts of its scheduler */
+    float speed;        /* now */
     float x, y;
     uint32_t place; /* in the shared list */
     uint32_t seeds; /* drawn so far */
@@ -139,7 +139,6 @@ struct simulation {
     uint32_t n_shared;
     uint32_t **neighbours;        /* a node's, in order; NULL = all */
     bool all_well;                /* nothing was ever down, or cut off */
-    uint32_t partitions;          /* at work now */
     struct distribution *service; /* a function */
     double *mix;                  /* a function: weights so far, last = 1 */
     struct arrivals **arrivals;   /* a group */

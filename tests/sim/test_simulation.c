@@ -192,6 +192,29 @@ static void sides_of_a_partition_do_not_meet(void **state)
     assert_float_equal(metric(METRIC_FORWARDS), 0.75, 0);
 }
 
+/* However many there are: the first and the ninth cut off one node each. */
+static void every_partition_has_a_side_of_its_own(void **state)
+{
+    (void)state;
+    simulation_runs(RUN "nodes: [{name: n, count: 4, slots: 4, scheduler: forward, " EVENLY "}]\n"
+                        "functions: [{name: f, service: 10ms}]\n"
+                        "network: {delay: 1ms, detect: 1s, probe_timeout: 500ms}\n"
+                        "faults:\n"
+                        "  - {kind: partition, at: 5s, nodes: 'n[0]'}\n"
+                        "  - {kind: partition, at: 1s, until: 2s, nodes: 'n[2]'}\n"
+                        "  - {kind: partition, at: 1s, until: 2s, nodes: 'n[3]'}\n"
+                        "  - {kind: partition, at: 2s, until: 3s, nodes: 'n[2]'}\n"
+                        "  - {kind: partition, at: 2s, until: 3s, nodes: 'n[3]'}\n"
+                        "  - {kind: partition, at: 3s, until: 4s, nodes: 'n[2]'}\n"
+                        "  - {kind: partition, at: 3s, until: 4s, nodes: 'n[3]'}\n"
+                        "  - {kind: partition, at: 4s, until: 5s, nodes: 'n[2]'}\n"
+                        "  - {kind: partition, at: 5s, until: 60s, nodes: 'n[1]'}\n");
+    assert_int_equal(ended(JOB_RAN), 400);
+    assert_int_equal(result->node[0].ran_here, 100);
+    /* One forwards nothing, and one nothing in the first 50 of 100 seconds. */
+    assert_float_equal(metric(METRIC_FORWARDS), (50 + 100 + 100) / 400.0, 0);
+}
+
 static void stale_loads_mislead(void **state)
 {
     static const char fresh[] =
@@ -334,6 +357,7 @@ int main(void)
         TEST(what_a_node_had_of_others_is_lost_too),
         TEST(a_slow_node_takes_longer),
         TEST(sides_of_a_partition_do_not_meet),
+        TEST(every_partition_has_a_side_of_its_own),
         TEST(stale_loads_mislead),
         TEST(every_job_ends_once),
         TEST(the_same_seed_gives_the_same),
