@@ -32,8 +32,9 @@
  * instance that follows.
  */
 #include <p2pfaas/plugin.h>
+#include <string.h>
 
-enum { MOST_PROBES = 64, MOST_TRIES = 8 };
+enum { MOST_PROBES = 64, MOST_TRIES = 8, MOST_THRESHOLD = 1000000 };
 
 struct adaptive {
     int64_t fanout, max_hops;
@@ -53,10 +54,12 @@ struct choice {
 static const struct p2p_param params[] = {
     P2P_PARAM_INT(struct adaptive, fanout, 1, 1, MOST_PROBES,
                   "F: peers asked for their load in each decision"),
-    P2P_PARAM_NUM(struct adaptive, threshold, 1, 0, 1000000,
+    P2P_PARAM_NUM(struct adaptive, threshold, 1, 0, MOST_THRESHOLD,
                   "T at the start: running and waiting jobs for each slot"),
-    P2P_PARAM_NUM(struct adaptive, min_threshold, 1, 0, 1000000, "the least that T may become"),
-    P2P_PARAM_NUM(struct adaptive, max_threshold, 4, 0, 1000000, "the most that T may become"),
+    P2P_PARAM_NUM(struct adaptive, min_threshold, 1, 0, MOST_THRESHOLD,
+                  "the least that T may become"),
+    P2P_PARAM_NUM(struct adaptive, max_threshold, 4, 0, MOST_THRESHOLD,
+                  "the most that T may become"),
     P2P_PARAM_NUM(struct adaptive, step, 0.05, 0, 1000,
                   "how far one round of probes moves T; 0: T stays"),
     P2P_PARAM_NUM(struct adaptive, target, 0.5, 0, 1,
@@ -188,21 +191,33 @@ static int init(void *self, const struct p2p_host *host, char *err)
     return 0;
 }
 
+/* What is saved; nothing lies between or behind its members. */
+struct saved {
+    char magic[8];
+    double threshold;
+};
+static const char magic[8] = "P2Pthr2";
+
 static bool save(void *self, struct p2p_stream *out)
 {
     const struct adaptive *a = self;
+    struct saved s = {.threshold = a->current};
 
-    return p2p_put(out, &a->current, sizeof(a->current));
+    memcpy(s.magic, magic, sizeof(magic));
+    return p2p_put(out, &s, sizeof(s));
 }
 
 /* What it learned under other bounds is brought within these. */
 static bool load(void *self, struct p2p_stream *in)
 {
-    double t;
+    struct saved s;
+    char more;
 
-    if (!p2p_get(in, &t, sizeof(t)) || !(t >= 0))
+    if (!p2p_get(in, &s, sizeof(s)) || in->read(in, &more, 1) != 0 ||
+        memcmp(s.magic, magic, sizeof(magic)) != 0 ||
+        !(s.threshold >= 0 && s.threshold <= MOST_THRESHOLD))
         return false;
-    set_threshold(self, t);
+    set_threshold(self, s.threshold);
     return true;
 }
 
@@ -218,7 +233,7 @@ static const struct p2p_scheduler adaptive_threshold_ops = {
     .name = "adaptive_threshold",
     .version = "1.0",
     .summary = "ask F random peers from a load on that each node learns for itself",
-    .state_format = "adaptive_threshold-1",
+    .state_format = "adaptive_threshold-2",
     .params = params,
     .instance_size = sizeof(struct adaptive),
     .decision_size = sizeof(struct choice),

@@ -270,7 +270,7 @@ static void exploring_is_as_rare_as_told_and_only_finds_count(void **state)
 /* ---- its life ---- */
 
 struct tape {
-    char data[16];
+    char data[32];
     uint64_t len, at;
 };
 
@@ -323,18 +323,49 @@ static void what_it_learned_goes_to_the_next(void **state)
     mock_free(next);
 }
 
+/* What save() writes, with another threshold at its end. */
+static uint64_t saved_as(char data[32], double threshold)
+{
+    struct mock *m = make("", 1);
+    struct tape t = {.len = 0};
+    struct p2p_stream out = {.ctx = &t, .write = tape_write};
+
+    assert_true(m->ops->save(m->self, &out));
+    memcpy(data, t.data, t.len);
+    memcpy(data + t.len - sizeof(threshold), &threshold, sizeof(threshold));
+    mock_free(m);
+    return t.len;
+}
+
 static void garbage_is_not_loaded(void **state)
 {
+    static const double wrong[] = {NAN, -1, -1e-9, 1000001, 1e300, INFINITY};
     struct mock *m = make("max_threshold=3", 1);
-    const double none = NAN, negative = -1, much = 1e300;
+    const double bare = 2;
+    char data[32] = "";
+    uint64_t n;
 
     (void)state;
-    assert_false(loads(m, &none, sizeof(none)));
-    assert_false(loads(m, &negative, sizeof(negative)));
-    assert_false(loads(m, &much, 5));
-    assert_false(loads(m, &much, 0));
+    assert_false(loads(m, &bare, sizeof(bare)));
+    assert_false(loads(m, data, sizeof(data)));
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        n = saved_as(data, wrong[i]);
+        assert_false(loads(m, data, n));
+    }
+    n = saved_as(data, 2);
+    for (uint64_t len = 0; len < n; len++)
+        assert_false(loads(m, data, len));
+    assert_false(loads(m, data, n + 1));
+    for (uint64_t at = 0; at < n - sizeof(double); at++) {
+        data[at] ^= 1;
+        assert_false(loads(m, data, n));
+        data[at] ^= 1;
+    }
     threshold_is(m, 1);
-    assert_true(loads(m, &much, sizeof(much)));
+    assert_true(loads(m, data, n));
+    threshold_is(m, 2);
+    n = saved_as(data, 1000000);
+    assert_true(loads(m, data, n));
     threshold_is(m, 3); /* within its bounds */
     mock_free(m);
 }
