@@ -10,13 +10,14 @@
  *   them if its load is below this node's.
  *
  * The load of a node is its running and its waiting jobs, its own and a peer's
- * alike.  A peer that does not answer is never chosen.  Equal peers are drawn.
+ * alike.  A peer that does not answer is never chosen.  Equal peers are drawn.  A job
+ * that eight of them refused stays.
  *
  * PowerOfNScheduler and PowerOfNSchedulerTau in the original P2PFaaS.
  */
 #include <p2pfaas/plugin.h>
 
-enum { MOST_PROBES = 64 };
+enum { MOST_PROBES = 64, MOST_TRIES = 8 };
 
 struct power_of_choices {
     int64_t fanout, threshold, max_hops, tau;
@@ -26,6 +27,7 @@ struct power_of_choices {
 /* What one decision keeps between its events. */
 struct choice {
     uint64_t tried; /* bit i: probe[i] was forwarded to, and refused */
+    uint32_t n_tried;
     bool asked;
 };
 
@@ -82,10 +84,11 @@ static struct p2p_action settle(const struct power_of_choices *p, const struct p
         earliest = rq->deadline_ns;
     if (rq->now_ns < earliest)
         return p2p_wait_until(earliest);
-    slot = c->asked ? least_loaded(rq, c) : rq->n_probe;
+    slot = c->asked && c->n_tried < MOST_TRIES ? least_loaded(rq, c) : rq->n_probe;
     if (slot == rq->n_probe)
         return here(p);
     c->tried |= UINT64_C(1) << slot;
+    c->n_tried++;
     return p2p_forward(rq->probe[slot].peer);
 }
 
