@@ -91,13 +91,12 @@ static uint32_t draw_n_peers(struct chance *c)
     }
 }
 
-void world_draw(struct mock_world *w)
+static void draw_peers(struct mock_world *w, uint32_t n)
 {
     struct chance *c = &w->chance;
     uint32_t id = (uint32_t)chance_below(c, 10);
 
-    draw_node(w);
-    w->n_peers = draw_n_peers(c);
+    w->n_peers = n;
     w->peers = w->room + WORLD_PEERS - w->n_peers;
     for (uint32_t i = 0; i < w->n_peers; i++) {
         struct p2p_peer *p = &w->peers[i];
@@ -111,8 +110,30 @@ void world_draw(struct mock_world *w)
     }
     if (w->last_id < id + 3)
         w->last_id = id + 3; /* the last ones have gone */
+}
+
+void world_draw(struct mock_world *w)
+{
+    struct chance *c = &w->chance;
+
+    draw_node(w);
+    draw_peers(w, draw_n_peers(c));
+    w->stubborn = false;
     w->silent = chance_percent(c, 15);
     w->refusing = chance_percent(c, 20) ? 100 : (unsigned)chance_below(c, 50);
+}
+
+void world_draw_stubborn(struct mock_world *w)
+{
+    draw_node(w);
+    w->node.load = w->node.slots;
+    w->node.queue = w->node.queue_limit;
+    draw_peers(w, 64);
+    for (uint32_t i = 0; i < w->n_peers; i++)
+        w->peers[i].load = w->peers[i].queue = w->peers[i].inflight = 0;
+    w->stubborn = true;
+    w->silent = false;
+    w->refusing = 100;
 }
 
 void world_drift(struct mock_world *w)
@@ -120,7 +141,7 @@ void world_drift(struct mock_world *w)
     struct chance *c = &w->chance;
 
     w->now += chance_below(c, SECOND / 100);
-    if (w->n_peers == 0)
+    if (w->n_peers == 0 || w->stubborn)
         return;
     draw_load(w, &w->peers[chance_below(c, w->n_peers)]);
     if (chance_percent(c, 5)) {

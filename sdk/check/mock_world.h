@@ -18,7 +18,8 @@ struct mock_world {
     struct p2p_peer *room;  /* WORLD_PEERS of them, with a wall behind */
     struct p2p_peer *peers; /* those that are up, at the end of the room */
     uint32_t n_peers;
-    uint32_t last_id;  /* peers 1 to this one are, or were */
+    uint32_t last_id; /* peers 1 to this one are, or were */
+    bool stubborn;
     bool silent;       /* no probe is answered */
     unsigned refusing; /* percent of the forwards that come back */
 };
@@ -28,6 +29,9 @@ int world_open(struct mock_world *w, uint64_t seed);
 void world_close(struct mock_world *w);
 /* Another world altogether; the time goes on, and no id is given twice. */
 void world_draw(struct mock_world *w);
+/* The one that takes longest to decide in: this node is full, many peers are idle, and each
+ * that is asked says so, but none takes a job.  It stays so until another one is drawn. */
+void world_draw_stubborn(struct mock_world *w);
 /* A moment later: loads have changed, peers may have left. */
 void world_drift(struct mock_world *w);
 

@@ -114,10 +114,12 @@ static void set_params(struct unit *u, enum preset preset)
         check_fail(u->check, "", "%s", err);
     for (const struct p2p_param *p = u->params; p && p->name; p++) {
         const char *fixed = fixed_value(u->check, p->name);
+        bool as_given = preset == PRESET_DEFAULTS ||
+                        (preset == PRESET_RANDOM && chance_percent(&u->world.chance, 25));
 
-        if (preset != PRESET_DEFAULTS)
+        if (!as_given)
             unit_draw_value(p, preset, &u->world, value, sizeof(value));
-        if (fixed || preset != PRESET_DEFAULTS)
+        if (fixed || !as_given)
             if (params_set(p, u->self, fixed ? fixed : value, err))
                 check_fail(u->check, "", "%s", err);
         params_format(p, u->self, value, sizeof(value));

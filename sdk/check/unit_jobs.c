@@ -234,6 +234,7 @@ static void answer_probes(struct unit *u, struct job *j)
     struct chance *c = &u->world.chance;
     struct p2p_request *rq = &j->rq;
     uint32_t need = j->action.a >> 16, ok = 0;
+    bool stubborn = u->world.stubborn;
 
     if (need == 0)
         need = rq->n_probe;
@@ -241,9 +242,9 @@ static void answer_probes(struct unit *u, struct job *j)
         struct p2p_probe *p = &rq->probe[i];
 
         *p = (struct p2p_probe){.peer = p->peer, .status = P2P_PROBE_GONE};
-        if (!world_has(&u->world, p->peer) || chance_percent(c, 5))
+        if (!world_has(&u->world, p->peer) || (!stubborn && chance_percent(c, 5)))
             continue;
-        if (u->world.silent || chance_percent(c, 15)) {
+        if (u->world.silent || (!stubborn && chance_percent(c, 15))) {
             p->status = P2P_PROBE_TIMEOUT;
             continue;
         }
@@ -251,10 +252,12 @@ static void answer_probes(struct unit *u, struct job *j)
         if (p->status == P2P_PROBE_PENDING)
             continue;
         ok++;
-        p->load = chance_percent(c, 3) ? UINT32_MAX : (uint32_t)chance_below(c, 8);
-        p->queue = chance_percent(c, 3) ? UINT32_MAX : (uint32_t)chance_below(c, 8);
         p->slots = (uint32_t)chance_below(c, 9);
         p->rtt_ns = chance_below(c, PROBE_NS);
+        if (stubborn)
+            continue;
+        p->load = chance_percent(c, 3) ? UINT32_MAX : (uint32_t)chance_below(c, 8);
+        p->queue = chance_percent(c, 3) ? UINT32_MAX : (uint32_t)chance_below(c, 8);
     }
     u->world.now += chance_below(c, PROBE_NS);
 }
@@ -303,9 +306,10 @@ bool job_step(struct unit *u, struct job *j)
     world_drift(w);
     if (u->strange && chance_percent(&w->chance, u->strange) && j->stage < STAGE_HERE) {
         ask(u, j, STRANGE_EVENT + (uint32_t)chance_below(&w->chance, 1000));
+        j->steps--; /* the plugin did not ask for it */
         return true;
     }
-    if (j->stage != STAGE_NEW && chance_percent(&w->chance, 3)) {
+    if (j->stage != STAGE_NEW && !w->stubborn && chance_percent(&w->chance, 3)) {
         job_end(u, j, P2P_OUT_CANCELLED);
         return false;
     }
@@ -339,6 +343,16 @@ bool job_step(struct unit *u, struct job *j)
     }
 }
 
+/* Nothing but its own limit ends it. */
+static void longest_job(struct unit *u, struct job *j)
+{
+    world_draw_stubborn(&u->world);
+    job_new(u, j);
+    while (job_step(u, j))
+        ;
+    world_draw(&u->world);
+}
+
 void unit_work(struct unit *u, unsigned n)
 {
     struct chance *c = &u->world.chance;
@@ -352,8 +366,12 @@ void unit_work(struct unit *u, unsigned n)
             if (open == 0 || chance_percent(c, 50))
                 world_draw(&u->world);
             u->check->report->world++;
-            job_new(u, j);
             begun++;
+            if (chance_percent(c, 10)) {
+                longest_job(u, j);
+                continue;
+            }
+            job_new(u, j);
             open++;
         } else if (j->stage != STAGE_OVER && !job_step(u, j)) {
             open--;
