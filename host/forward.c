@@ -185,7 +185,8 @@ void job_forward(struct job *j, uint32_t id)
 /* A probe outlives the decision that asked: its answer is still news of the peer,
  * and the connection stays whole. */
 struct probe {
-    struct probe *next; /* in the job's list or the pool */
+    struct probe *next;            /* in the job's list or the pool */
+    struct probe *later, *earlier; /* on its shard, while it is open */
     struct shard *shard;
     struct job *job; /* NULL: nobody waits any more */
     uint32_t round, slot, peer;
@@ -216,10 +217,39 @@ static struct probe *probe_new(struct shard *s)
     return p;
 }
 
+static void link_open(struct probe *p)
+{
+    struct shard *s = p->shard;
+
+    p->later = NULL;
+    p->earlier = s->open_probes;
+    if (p->earlier)
+        p->earlier->later = p;
+    s->open_probes = p;
+}
+
 static void probe_free(struct probe *p)
 {
-    p->next = p->shard->idle_probes;
-    p->shard->idle_probes = p;
+    struct shard *s = p->shard;
+
+    if (p->later)
+        p->later->earlier = p->earlier;
+    else
+        s->open_probes = p->earlier;
+    if (p->earlier)
+        p->earlier->later = p->later;
+    p->next = s->idle_probes;
+    s->idle_probes = p;
+}
+
+void probes_cancel(struct shard *s)
+{
+    struct probe *p;
+
+    while ((p = s->open_probes)) {
+        upstream_cancel(&p->call);
+        probe_free(p);
+    }
 }
 
 void probes_release(struct shard *s)
@@ -295,6 +325,7 @@ static void ask(struct probe *p, const struct peer *peer)
     bool whole_head = peer->protocol == PEER_ORIGINAL && translate_probe(&p->headers, peer) == 0;
 
     p->peer = peer->id;
+    link_open(p);
     p->call = (struct call){
         .method = "GET",
         .path = "/monitoring/load",

@@ -85,6 +85,7 @@ void job_forward(struct job *j, uint32_t peer);
 void job_probe(struct job *j, uint32_t round, uint32_t n);
 void job_forget_probes(struct job *j); /* answers still count for the peer table */
 void peers_revive(struct shard *s);    /* asks the peers that are down */
+void probes_cancel(struct shard *s);   /* those that are open; that is no news of their peers */
 void probes_release(struct shard *s);
 
 #endif

@@ -108,6 +108,7 @@ void shard_release(struct shard *s)
     function_table_unref(s->functions);
     s->functions = NULL;
     messages_cancel(s);
+    probes_cancel(s);
     upstreams_free(s->reactor.upstreams);
     jobs_release(s);
     probes_release(s);

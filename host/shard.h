@@ -49,7 +49,7 @@ struct shard {
     unsigned n_open;
     unsigned n_exchanges; /* requests not fully answered yet */
     uint64_t next_job;
-    struct probe *idle_probes;
+    struct probe *idle_probes, *open_probes;
     struct message *messages; /* on their way to peers */
 
     /* stopping */

@@ -304,6 +304,46 @@ static void test_a_stop_does_not_wait_for_ever(void **state)
     start_node(0, NULL);
 }
 
+/* A peer that takes connections and says nothing. */
+static int listen_deaf(char address[32])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(inet_pton(AF_INET, "127.0.0.66", &a.sin_addr), 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    snprintf(address, 32, "127.0.0.66:%u", ntohs(a.sin_port));
+    return fd;
+}
+
+/* Each call comes on a connection of its own, so that every thread asks; the jobs end,
+ * what they asked stays open. */
+static void test_a_stop_leaves_no_probes_on_any_thread(void **state)
+{
+    char address[32], peers[64];
+    const char *more[] = {peers, "node.threads=3", "scheduler.probe_timeout=60s",
+                          "discovery.source=p2p", NULL};
+    int fd = listen_deaf(address);
+
+    (void)state;
+    assert_true(stop_node(0));
+    write_config("", "functions:\n  late: {command: [cat], deadline: 50ms}\n");
+    snprintf(peers, sizeof(peers), "peers.nodes=%s", address);
+    start_node(0, more);
+    select_scheduler(0, "{\"name\":\"power_of_choices\",\"parameters\":{\"threshold\":0}}");
+    for (int i = 0; i < 24; i++)
+        expect(post_text(0, "/function/late", "x"), 504, "");
+    assert_true(metric(0, "p2pfaas_probes_total") == 0);
+    assert_true(stop_node(0));
+    assert_false(log_has(0, "peer is down"));
+    close(fd);
+    write_config("", fixture_functions);
+    start_node(0, NULL);
+}
+
 static void test_programs_end_with_the_node_however_it_ends(void **state)
 {
     struct reply r;
@@ -350,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_requests_sent_together_are_answered_in_order),
         cmocka_unit_test(test_a_stop_lets_open_jobs_end_and_refuses_new_ones),
         cmocka_unit_test(test_a_stop_does_not_wait_for_ever),
+        cmocka_unit_test(test_a_stop_leaves_no_probes_on_any_thread),
         cmocka_unit_test(test_programs_end_with_the_node_however_it_ends),
     };
 
