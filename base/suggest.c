@@ -28,20 +28,45 @@ static size_t distance(const char *a, const char *b)
     return row[m];
 }
 
-void suggest_unknown(char *out, size_t size, const char *key, const char *const *names)
+const char *suggest_nearest(const char *key, const char *const *names)
 {
     const char *near = NULL;
-    size_t best = 3, at;
+    size_t best = 3;
 
-    for (const char *const *n = names; *n; n++)
-        if (distance(key, *n) < best) {
-            best = distance(key, *n);
-            near = *n;
+    for (; *names; names++)
+        if (distance(key, *names) < best) {
+            best = distance(key, *names);
+            near = *names;
         }
-    at = near ? (size_t)snprintf(out, size, "unknown; did you mean '%s'? ", near)
-              : (size_t)snprintf(out, size, "unknown; ");
-    for (const char *const *n = names; *n && at < size; n++)
-        at += (size_t)snprintf(out + at, size - at, "%s%s", n == names ? "allowed: " : ", ", *n);
+    return near;
+}
+
+void suggest_list(char *out, size_t size, const char *const *names)
+{
+    static const char first[] = "", next[] = ", ", more[] = ", ...";
+    size_t at = 0;
+
+    snprintf(out, size, "%s", *names ? "..." : "none");
+    for (const char *const *n = names; *n; n++) {
+        const char *before = n == names ? first : next;
+        size_t len = strlen(before) + strlen(*n), rest = n[1] ? strlen(more) : 0;
+
+        if (at + len + rest >= size)
+            return;
+        snprintf(out + at, size - at, "%s%s%s", before, *n, n[1] ? more : "");
+        at += len;
+    }
+}
+
+void suggest_unknown(char *out, size_t size, const char *key, const char *const *names)
+{
+    const char *near = suggest_nearest(key, names);
+    size_t at;
+
+    at = near ? (size_t)snprintf(out, size, "unknown; did you mean '%s'? allowed: ", near)
+              : (size_t)snprintf(out, size, "unknown; allowed: ");
+    if (at < size)
+        suggest_list(out + at, size - at, names);
 }
 
 void suggest_names(const struct p2p_param *keys, const char *const *more, const char **out,

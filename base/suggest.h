@@ -6,7 +6,14 @@
 
 #include <p2pfaas/plugin.h>
 
-/* "unknown; did you mean 'slots'? allowed: a, b, c".  `names` ends with NULL. */
+/* The one that is meant, two wrong letters at most, or NULL.  `names` end with NULL here
+ * and below. */
+const char *suggest_nearest(const char *key, const char *const *names);
+
+/* "a, b, c"; as many as fit, and then "a, b, ...".  "none" without names. */
+void suggest_list(char *out, size_t size, const char *const *names);
+
+/* "unknown; did you mean 'slots'? allowed: a, b, c". */
 void suggest_unknown(char *out, size_t size, const char *key, const char *const *names);
 
 /* The names of a table (or NULL) and those in `more` (or NULL), ended with NULL. */

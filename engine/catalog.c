@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/suggest.h"
+
 enum { MOST_FILES = 512 };
 
 /* A file that was looked at, in whatever state it was found. */
@@ -251,21 +253,49 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void list_names(const struct catalog *c, char *out, size_t size)
+struct names {
+    const char *own[MOST_FILES + 1];     /* of all schedulers, in order */
+    const char *all[2 * MOST_FILES + 1]; /* and those by which they go too */
+};
+
+static void collect_names(const struct catalog *c, struct names *names)
 {
-    const char *names[MOST_FILES];
-    unsigned n = 0;
-    size_t at = 0;
+    size_t n = 0, n_all;
 
     for (unsigned i = 0; i < c->n; i++)
         for (const struct p2p_scheduler *const *s =
                  c->files[i]->module ? c->files[i]->module->entry->schedulers : NULL;
              s && *s && n < MOST_FILES; s++)
-            names[n++] = (*s)->name;
-    qsort(names, n, sizeof(names[0]), by_text);
-    snprintf(out, size, "none");
-    for (unsigned i = 0; i < n && at < size; i++)
-        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", names[i]);
+            names->own[n++] = (*s)->name;
+    qsort(names->own, n, sizeof(names->own[0]), by_text);
+    names->own[n] = NULL;
+    memcpy(names->all, names->own, n * sizeof(names->own[0]));
+    n_all = n;
+    for (unsigned i = 0; i < c->n; i++)
+        for (const struct p2p_scheduler *const *s =
+                 c->files[i]->module ? c->files[i]->module->entry->schedulers : NULL;
+             s && *s; s++)
+            for (const struct p2p_alias *a = (*s)->aliases; a && a->name && n_all < 2 * MOST_FILES;
+                 a++)
+                names->all[n_all++] = a->name;
+    names->all[n_all] = NULL;
+}
+
+/* Short enough for the place in a file that is put before it. */
+static void say_unknown(const struct catalog *c, const char *name, char *err)
+{
+    enum { MOST = 180 };
+    struct names names;
+    const char *near;
+    size_t at;
+
+    collect_names(c, &names);
+    near = suggest_nearest(name, names.all);
+    at = (size_t)snprintf(err, MOST, "no scheduler '%.48s'; ", name);
+    if (near)
+        at += (size_t)snprintf(err + at, MOST - at, "did you mean '%s'? ", near);
+    at += (size_t)snprintf(err + at, MOST - at, "known: ");
+    suggest_list(err + at, MOST - at, names.own);
 }
 
 /* The reason of a file that failed and is called like the name. */
@@ -285,7 +315,6 @@ static const struct file *failed_file(const struct catalog *c, const char *name)
 int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit, char err[P2P_ERRLEN])
 {
     const struct file *failed;
-    char names[160];
     int rc = -1;
 
     pthread_mutex_lock(&c->lock);
@@ -302,8 +331,7 @@ int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit, c
     if (failed) {
         snprintf(err, P2P_ERRLEN, "no scheduler '%.48s': %.190s", name, failed->error);
     } else if (rc) {
-        list_names(c, names, sizeof(names));
-        snprintf(err, P2P_ERRLEN, "no scheduler '%.48s'; known: %s", name, names);
+        say_unknown(c, name, err);
     }
     pthread_mutex_unlock(&c->lock);
     return rc;

@@ -34,8 +34,8 @@ struct catalog_hit {
     const struct p2p_alias *alias;
 };
 
-/* 0, or -1 with "no scheduler 'x'; known: a, b, c" (and, where the name belongs
- * to a file that failed, that file's reason). */
+/* 0, or -1 with "no scheduler 'x'; did you mean 'y'? known: a, b, ..." (or, where the name
+ * belongs to a file that failed, that file's reason). */
 int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit,
                  char err[P2P_ERRLEN]);
 

@@ -143,6 +143,10 @@ static void test_a_wrong_scheduler_is_told_and_changes_nothing(void **state)
     (void)state;
     select_scheduler(0, "{\"name\":\"random\"}");
     expect(post_text(0, path, "{\"name\":\"nobody\"}"), 500, "known: adaptive_threshold, ch_bl");
+    /* There are more than fit: none is cut. */
+    expect(post_text(0, path, "{\"name\":\"nobody\"}"), 500, ", ...");
+    expect(post_text(0, path, "{\"name\":\"round_robbin\"}"), 500,
+           "no scheduler 'round_robbin'; did you mean 'round_robin'? known: adaptive_threshold");
     expect(post_text(0, path, "{\"name\":\"power_of_choices\",\"parameters\":{\"fanout\":0}}"), 500,
            "an integer from 1 to 64");
     expect(post_text(0, path, "{\"name\":\"power_of_choices\",\"parameters\":{\"fanuot\":1}}"), 500,

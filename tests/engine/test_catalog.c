@@ -359,6 +359,11 @@ static void unknown_names_get_the_known_ones(void **state)
     scan(f);
     assert_int_equal(catalog_find(f->catalog, "x", &hit, err), -1);
     assert_string_equal(err, "no scheduler 'x'; known: good, other");
+    assert_int_equal(catalog_find(f->catalog, "god", &hit, err), -1);
+    assert_string_equal(err, "no scheduler 'god'; did you mean 'good'? known: good, other");
+    assert_int_equal(catalog_find(f->catalog, "GoodSchedular", &hit, err), -1);
+    assert_string_equal(err, "no scheduler 'GoodSchedular'; did you mean 'GoodScheduler'? known: "
+                             "good, other");
     assert_int_equal(catalog_find(f->catalog, "c", &hit, err), -1);
     assert_int_equal(strncmp(err, "no scheduler 'c'", 16), 0);
     assert_non_null(strstr(err, "decide"));
