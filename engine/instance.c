@@ -37,6 +37,23 @@ static void *host_alloc(const struct p2p_host *h, size_t size)
 
 /* ---- services ---- */
 
+/* init(), probes(), load() and fini() run without the world's lock, but the world is asked
+ * under it only: what it tells, the peers, may change meanwhile. */
+static bool enter_from_outside(const struct instance *i)
+{
+    bool outside = !i->started || i->may_alloc;
+
+    if (outside)
+        i->world->enter(i->world_ctx, NULL);
+    return outside;
+}
+
+static void leave_again(const struct instance *i, bool entered)
+{
+    if (entered)
+        i->world->leave(i->world_ctx);
+}
+
 static uint64_t host_rand(const struct p2p_host *h)
 {
     return random_next(&instance_of(h)->random);
@@ -52,22 +69,31 @@ static void host_log(const struct p2p_host *h, uint32_t level, const char *msg)
 static uint64_t host_now(const struct p2p_host *h)
 {
     struct instance *i = instance_of(h);
+    bool entered = enter_from_outside(i);
+    uint64_t answer = i->world->now(i->world_ctx);
 
-    return i->world->now(i->world_ctx);
+    leave_again(i, entered);
+    return answer;
 }
 
 static uint32_t host_peer_id(const struct p2p_host *h, const char *name)
 {
     struct instance *i = instance_of(h);
+    bool entered = enter_from_outside(i);
+    uint32_t answer = i->world->peer_id(i->world_ctx, name);
 
-    return i->world->peer_id(i->world_ctx, name);
+    leave_again(i, entered);
+    return answer;
 }
 
 static const char *host_peer_name(const struct p2p_host *h, uint32_t id)
 {
     struct instance *i = instance_of(h);
+    bool entered = enter_from_outside(i);
+    const char *answer = i->world->peer_name(i->world_ctx, id);
 
-    return i->world->peer_name(i->world_ctx, id);
+    leave_again(i, entered);
+    return answer;
 }
 
 /* Whatever the plugin calls it becomes what everybody can export: [A-Za-z0-9_]. */
@@ -148,15 +174,21 @@ static bool host_tell(const struct p2p_host *h, uint32_t peer, const void *messa
 static const char *host_function_name(const struct p2p_host *h, uint32_t function)
 {
     struct instance *i = instance_of(h);
+    bool entered = enter_from_outside(i);
+    const char *answer = i->world->function_name(i->world_ctx, function);
 
-    return i->world->function_name(i->world_ctx, function);
+    leave_again(i, entered);
+    return answer;
 }
 
 static const char *host_address(const struct p2p_host *h, uint32_t peer)
 {
     struct instance *i = instance_of(h);
+    bool entered = enter_from_outside(i);
+    const char *answer = i->world->address(i->world_ctx, peer);
 
-    return i->world->address(i->world_ctx, peer);
+    leave_again(i, entered);
+    return answer;
 }
 
 static const void *host_extension(const struct p2p_host *h, const char *id)
@@ -319,10 +351,10 @@ int instance_start(struct instance *i, char err[P2P_ERRLEN])
         return -1;
     }
     i->may_alloc = false;
-    i->started = true;
     i->n_probes = i->ops.probes ? i->ops.probes(i->self) : i->ops.max_probes;
     if (i->n_probes > i->ops.max_probes)
         i->n_probes = i->ops.max_probes;
+    i->started = true;
     return 0;
 }
 

@@ -39,7 +39,7 @@ struct instance {
     struct arena *arena;
     size_t arena_bytes;
     bool may_alloc;
-    bool started;      /* init() was right, so fini() is due; not while that runs */
+    bool started;      /* init() was right, so fini() is due; not while either runs */
     uint32_t n_probes; /* slots of a decision */
     unsigned n_metrics;
     struct instance_metric *metrics, **last_metric; /* as they were asked for */

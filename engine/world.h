@@ -18,8 +18,8 @@ struct world {
      * Leave gives it back.  Not recursive.  `rq` may be NULL. */
     void (*enter)(void *ctx, struct p2p_request *rq);
     void (*leave)(void *ctx);
-    /* The next seven are called between enter and leave, or while an instance
-     * is set up (then not). */
+    /* The next seven are called between enter and leave; a text that they return is
+     * still right after leave. */
     uint64_t (*now)(void *ctx);
     bool (*peer_up)(void *ctx, uint32_t peer);
     uint32_t (*peer_id)(void *ctx, const char *name);

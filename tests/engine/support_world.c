@@ -64,6 +64,7 @@ static void world_leave(void *ctx)
 
 static uint64_t world_now(void *ctx)
 {
+    rule(ctx, inside);
     return ((struct fake *)ctx)->now;
 }
 
@@ -80,7 +81,7 @@ static bool world_peer_up(void *ctx, uint32_t peer)
 
 static uint32_t world_peer_id(void *ctx, const char *name)
 {
-    (void)ctx;
+    rule(ctx, inside);
     (void)name;
     return P2P_NONE;
 }
