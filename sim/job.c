@@ -635,17 +635,6 @@ void job_answered(struct job *j, enum visit_end end, uint32_t load)
 
 /* ---- arrival ---- */
 
-static uint16_t draw_function(struct node *n)
-{
-    const struct simulation *s = n->sim;
-    unsigned last = s->scenario->n_functions - 1, i = 0;
-    double u = last ? random_unit(&n->random) : 0;
-
-    while (i < last && u > s->mix[i])
-        i++;
-    return (uint16_t)i;
-}
-
 void job_arrive(struct node *n, const struct arrival *a)
 {
     struct simulation *s = n->sim;
@@ -655,10 +644,9 @@ void job_arrive(struct node *n, const struct arrival *a)
     if (!j)
         return;
     j->id = ++s->next_job;
-    j->function = a->function == P2P_NONE ? draw_function(n) : (uint16_t)a->function;
+    j->function = (uint16_t)a->function;
     f = &s->scenario->function[j->function];
-    j->service_ns =
-        a->service_ns ? a->service_ns : distribution_draw(&s->service[j->function], &n->random);
+    j->service_ns = a->service_ns;
     j->deadline_ns = f->deadline ? s->now_ns + (uint64_t)f->deadline : 0;
     j->measured = s->now_ns >= s->measure_from_ns && s->now_ns < s->measure_to_ns;
     s->open_measured += j->measured;

@@ -13,12 +13,11 @@
 
 #include "base/random.h"
 #include "engine/decision.h"
-#include "sim/arrivals.h"
-#include "sim/distribution.h"
 #include "sim/queue.h"
 #include "sim/record.h"
 #include "sim/scenario.h"
 #include "sim/simulation.h"
+#include "sim/workload.h"
 
 struct result;
 struct trace;
@@ -106,12 +105,10 @@ struct node {
     uint64_t down_ns;   /* since when */
     uint32_t lives;     /* starts of its scheduler */
     float speed;        /* now */
-    float x, y;
-    uint32_t place; /* in the shared list */
-    uint32_t seeds; /* drawn so far */
+    uint32_t place;     /* in the shared list */
+    uint32_t seeds;     /* drawn so far */
     uint64_t busy_ns, jobs;
-    struct random random; /* of its workload */
-    struct arrival_cursor cursor;
+    struct workload_node jobs_to_come;
     struct arrival next_job;
     struct load_history *history; /* while its load is told late */
 };
@@ -137,11 +134,9 @@ struct simulation {
     char *names;             /* NAME_STRIDE bytes a node */
     struct p2p_peer *shared; /* every listed node, twice in a row; NULL when views are private */
     uint32_t n_shared;
-    uint32_t **neighbours;        /* a node's, in order; NULL = all */
-    bool all_well;                /* nothing was ever down, or cut off */
-    struct distribution *service; /* a function */
-    double *mix;                  /* a function: weights so far, last = 1 */
-    struct arrivals **arrivals;   /* a group */
+    uint32_t **neighbours; /* a node's, in order; NULL = all */
+    bool all_well;         /* nothing was ever down, or cut off */
+    struct workload workload;
     struct job *pool;
     void *chunks;
     size_t room; /* behind a job */

@@ -28,6 +28,7 @@ static double matrix_delay(const struct simulation *s, const struct node *from,
 uint64_t network_delay(struct simulation *s, const struct node *from, const struct node *to)
 {
     const struct network_config *c = &s->scenario->network;
+    const struct workload_node *a = &from->jobs_to_come, *b = &to->jobs_to_come;
     double ns = (double)c->delay;
 
     switch ((enum delay_model)c->model) {
@@ -40,8 +41,7 @@ uint64_t network_delay(struct simulation *s, const struct node *from, const stru
         ns = matrix_delay(s, from, to);
         break;
     case DELAY_COORDINATES:
-        ns += (double)c->per_unit *
-              hypot((double)from->x - (double)to->x, (double)from->y - (double)to->y);
+        ns += (double)c->per_unit * hypot((double)a->x - (double)b->x, (double)a->y - (double)b->y);
         break;
     }
     return (uint64_t)ns;

@@ -11,88 +11,10 @@ enum {
     MOST_CHECKS = 1000    /* of the precision, in one run */
 };
 
-/* Streams of random numbers that have nothing to do with each other. */
-enum { STREAM_NETWORK = 1, STREAM_WORKLOAD };
-static uint64_t stream(unsigned kind, uint32_t node)
-{
-    return (uint64_t)kind << 56 | node;
-}
+/* A stream of random numbers apart from those of the nodes: workload.c. */
+#define STREAM_NETWORK ((uint64_t)1 << 56)
 
 /* ---- set-up ---- */
-
-/* Mean service time of the mix, at speed 1. */
-static double mean_service(const struct simulation *s)
-{
-    double sum = 0, weights = 0;
-
-    for (unsigned i = 0; i < s->scenario->n_functions; i++) {
-        sum += s->scenario->function[i].weight * distribution_mean(&s->service[i]);
-        weights += s->scenario->function[i].weight;
-    }
-    return weights > 0 ? sum / weights : 0;
-}
-
-static int init_functions(struct simulation *s, char *err)
-{
-    const struct scenario *c = s->scenario;
-    double weights = 0, sum = 0;
-
-    s->service = calloc(c->n_functions, sizeof(*s->service));
-    s->mix = calloc(c->n_functions, sizeof(*s->mix));
-    if (!s->service || !s->mix) {
-        snprintf(err, P2P_ERRLEN, "out of memory for %u functions", c->n_functions);
-        return -1;
-    }
-    for (unsigned i = 0; i < c->n_functions; i++) {
-        char why[P2P_ERRLEN];
-
-        if (distribution_init(&s->service[i], &c->function[i].service, why)) {
-            snprintf(err, P2P_ERRLEN, "%.100s: functions.%.40s.service: %.100s", c->file,
-                     c->function[i].name, why);
-            return -1;
-        }
-        weights += c->function[i].weight;
-    }
-    for (unsigned i = 0; i < c->n_functions; i++) {
-        sum += c->function[i].weight;
-        s->mix[i] = weights > 0 ? sum / weights : 1;
-    }
-    return 0;
-}
-
-static int init_arrivals(struct simulation *s, char *err)
-{
-    const struct scenario *c = s->scenario;
-    double service_s = mean_service(s) / 1e9;
-
-    s->arrivals = calloc(c->n_groups, sizeof(struct arrivals *));
-    if (!s->arrivals) {
-        snprintf(err, P2P_ERRLEN, "out of memory for %u groups", c->n_groups);
-        return -1;
-    }
-    for (unsigned g = 0; g < c->n_groups; g++) {
-        const struct group_config *group = &c->group[g];
-        struct arrival_config arrivals = group->arrivals;
-        double rate = group->arrivals.rate;
-        char why[P2P_ERRLEN];
-
-        if (group->arrivals.load > 0)
-            rate = group->arrivals.load * (double)group->slots * group->speed / service_s;
-        arrivals.n_functions = c->n_functions;
-        if (arrivals_load(&s->arrivals[g], &arrivals, rate, (unsigned)group->count, s->seed, why)) {
-            snprintf(err, P2P_ERRLEN, "%.60s: nodes.%.28s.arrivals: %.150s", c->file, group->name,
-                     why);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static void place(struct node *n, const struct group_config *g)
-{
-    n->x = (float)(g->x + (random_unit(&n->random) - 0.5) * g->spread);
-    n->y = (float)(g->y + (random_unit(&n->random) - 0.5) * g->spread);
-}
 
 static void init_node(struct simulation *s, uint32_t id, unsigned group, uint32_t nth)
 {
@@ -107,19 +29,16 @@ static void init_node(struct simulation *s, uint32_t id, unsigned group, uint32_
                                 .id = id,
                                 .slots = (uint32_t)g->slots,
                                 .queue_limit = (uint32_t)g->queue};
-    random_stream(&n->random, s->seed, stream(STREAM_WORKLOAD, id));
-    place(n, g);
-    arrival_cursor_init(&n->cursor, s->arrivals[group], nth, &n->random);
+    workload_start(&n->jobs_to_come, &s->workload, s->seed, id, group, nth);
     snprintf(s->names + (size_t)id * NAME_STRIDE, NAME_STRIDE, "%.28s-%u", g->name, nth);
 }
 
 static void schedule_arrival(struct node *n)
 {
     struct simulation *s = n->sim;
-    uint64_t at = arrival_next(&n->cursor, s->arrivals[n->group], &n->random, &n->next_job);
 
-    if (at != ARRIVALS_NEVER)
-        put(s, at, EV_ARRIVAL, 0, n, 0, 0);
+    if (workload_next(&n->jobs_to_come, &s->workload, &n->next_job))
+        put(s, n->next_job.at_ns, EV_ARRIVAL, 0, n, 0, 0);
 }
 
 static int init_nodes(struct simulation *s, char *err)
@@ -157,10 +76,10 @@ static int init(struct simulation *s, const struct simulation_setup *setup, char
                              .result = setup->result,
                              .trace = setup->trace};
     queue_init(&s->queue);
-    random_stream(&s->random, s->seed, stream(STREAM_NETWORK, 0));
+    random_stream(&s->random, s->seed, STREAM_NETWORK);
     s->measure_from_ns = (uint64_t)run->warm_up;
     s->measure_to_ns = s->measure_from_ns + (uint64_t)run->length;
-    if (init_functions(s, err) || init_arrivals(s, err) || init_nodes(s, err))
+    if (workload_init(&s->workload, s->scenario, s->seed, err) || init_nodes(s, err))
         return -1;
     faults_schedule(s);
     if (run->target > 0)
@@ -187,15 +106,9 @@ static void release(struct simulation *s)
             free(e.subject);
     if (s->nodes)
         views_release(s);
-    for (unsigned g = 0; s->arrivals && g < s->scenario->n_groups; g++)
-        arrivals_free(s->arrivals[g]);
-    for (unsigned i = 0; s->service && i < s->scenario->n_functions; i++)
-        distribution_release(&s->service[i]);
+    workload_release(&s->workload);
     jobs_release(s);
     queue_release(&s->queue);
-    free(s->arrivals);
-    free(s->service);
-    free(s->mix);
     free(s->stats);
     free(s->names);
     free(s->nodes);
