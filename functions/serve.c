@@ -188,6 +188,9 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct invocati
     return sent;
 }
 
+/* How a server shares its connections among threads. */
+enum threads { FEW_THREADS, THREAD_A_CONNECTION };
+
 struct begun {
     void (*handle)(struct invocation *in);
 };
@@ -241,8 +244,12 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *context = NULL;
 }
 
-static int run_server(void (*handle)(struct invocation *in), const char *port)
+static int run_server(void (*handle)(struct invocation *in), const char *port, enum threads threads)
 {
+    unsigned flags = threads == FEW_THREADS
+                         ? MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO
+                         : MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD;
+    unsigned pool = threads == FEW_THREADS ? THREADS : 0;
     struct sockaddr_in a = {.sin_family = AF_INET,
                             .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
     struct begun begun = {handle};
@@ -256,11 +263,10 @@ static int run_server(void (*handle)(struct invocation *in), const char *port)
     sigaddset(&stop, SIGINT);
     pthread_sigmask(SIG_BLOCK, &stop, NULL);
     daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO, 0, NULL, NULL, on_request, &begun,
-        MHD_OPTION_SOCK_ADDR, &a, MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)THREADS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_END);
+        flags, 0, NULL, NULL, on_request, &begun, MHD_OPTION_SOCK_ADDR, &a,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_END);
     if (!daemon) {
         fprintf(stderr, "cannot listen on 127.0.0.1:%s\n", port);
         return EXIT_FAILURE;
@@ -270,9 +276,19 @@ static int run_server(void (*handle)(struct invocation *in), const char *port)
     return EXIT_SUCCESS;
 }
 
-int serve(void (*handle)(struct invocation *in))
+static int serve_by(void (*handle)(struct invocation *in), enum threads threads)
 {
     const char *port = getenv("PORT");
 
-    return port && *port ? run_server(handle, port) : run_once(handle);
+    return port && *port ? run_server(handle, port, threads) : run_once(handle);
+}
+
+int serve(void (*handle)(struct invocation *in))
+{
+    return serve_by(handle, FEW_THREADS);
+}
+
+int serve_waiting(void (*handle)(struct invocation *in))
+{
+    return serve_by(handle, THREAD_A_CONNECTION);
 }

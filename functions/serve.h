@@ -35,5 +35,7 @@ bool serve_query_text(const struct invocation *in, const char *name, char *out, 
 
 /* Returns what main should. */
 int serve(void (*handle)(struct invocation *in));
+/* The same for a handler that waits: as a server it has a thread for each connection. */
+int serve_waiting(void (*handle)(struct invocation *in));
 
 #endif

@@ -175,7 +175,7 @@ static void call_query(const char *name, const char *query, const char *body)
 
 static void every_function_answers_as_cgi_without_any_environment(void **state)
 {
-    static const char *const names[] = {"burn", "echo", "misbehave", "wordcount"};
+    static const char *const names[] = {"burn", "echo", "misbehave", "sleep", "wordcount"};
     static const char *const none[] = {NULL};
 
     (void)state;
@@ -274,6 +274,24 @@ static void wordcount_has_the_five_that_come_most(void **state)
     call_query("wordcount", "", long_word);
     assert_non_null(strstr(text(), "\"words\":1,\"bytes\":299"));
     assert_null(strstr(text(), "W"));
+}
+
+static void sleep_takes_the_time_it_was_given(void **state)
+{
+    static const char *const queries[] = {"us=30000", "us=1", "us=0", "us=-5", ""};
+    static const long slept[] = {30000, 1, 0, 0, 10000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        uint64_t before = clock_ns();
+        cJSON *json;
+
+        call_query("sleep", queries[i], "");
+        assert_true(clock_ns() - before >= (uint64_t)slept[i] * 1000);
+        json = json_of_answer();
+        assert_int_equal((long)number(json, "us"), slept[i]);
+        cJSON_Delete(json);
+    }
 }
 
 static void burn_uses_the_time_it_was_given(void **state)
@@ -426,7 +444,7 @@ static const char *body_of_answer(void)
 
 static void every_function_serves_until_it_is_told_to_stop(void **state)
 {
-    static const char *const names[] = {"burn", "echo", "misbehave", "wordcount"};
+    static const char *const names[] = {"burn", "echo", "misbehave", "sleep", "wordcount"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -560,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(echo_tells_what_arrived, setup, teardown),
         cmocka_unit_test_setup_teardown(wordcount_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(wordcount_has_the_five_that_come_most, setup, teardown),
+        cmocka_unit_test_setup_teardown(sleep_takes_the_time_it_was_given, setup, teardown),
         cmocka_unit_test_setup_teardown(burn_uses_the_time_it_was_given, setup, teardown),
         cmocka_unit_test_setup_teardown(misbehave_does_as_it_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(misbehave_floods_until_nobody_reads, setup, teardown),
