@@ -70,14 +70,16 @@ SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
 FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
 BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o $(B)/bench/netns.o
-BENCHES   := $(B)/bench/demo $(B)/bench/idle
+BENCHES   := $(B)/bench/demo $(B)/bench/idle $(B)/bench/live_vs_sim
+# What compares real nodes with the simulator is linked with the simulator.
+LIVE_OBJ  := $(patsubst %,$(B)/bench/%.o,live live_cluster live_measure load cpu compare) $(SIM_OBJ)
 
 ifndef V
 Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim lint format hdr-check install uninstall clean \
+.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim live-vs-sim lint format hdr-check install uninstall clean \
         distclean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -116,8 +118,10 @@ $(FUNCS): $(B)/functions/%: $(B)/functions/%.o $(B)/functions/serve.o
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd -lcjson -pthread
 
 $(B)/bench/demo: $(B)/bench/inputs.o $(B)/bench/watch.o
+$(B)/bench/live_vs_sim: $(LIVE_OBJ)
+$(B)/bench/live_vs_sim: BENCH_LIBS := $(SIM_LIBS)
 $(BENCHES): $(B)/bench/%: $(B)/bench/%.o $(BENCH_OBJ)
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl -lgnutls -lcjson -lm -pthread
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl -lgnutls -lcjson -lm -pthread $(BENCH_LIBS)
 
 ## demo: three nodes, three schedulers swapped under load, one node killed; under a minute
 demo: all $(B)/bench/demo
@@ -143,6 +147,10 @@ $(B)/bench/sim: $(B)/bench/sim.o $(SIM_OBJ)
 ## bench-sim: events a second of the simulator, what a decision costs, a million nodes
 bench-sim: all $(B)/bench/sim
 	$(Q)$(B)/bench/sim $(B)/plugins
+
+## live-vs-sim: real nodes against their simulation, figure by figure; QUICK=1 takes a minute
+live-vs-sim: all $(B)/bench/live_vs_sim
+	$(Q)$(B)/bench/live_vs_sim $(if $(QUICK),--quick) $(B)/p2pfaas bench/live-vs-sim.yaml
 
 ## lint: warnings as errors, formatting, clang-tidy, headers, shell scripts, own rules
 lint: hdr-check

@@ -1,7 +1,7 @@
 # The tests: tests/ mirrors the tree, each test_*.c is one program.
 #
-# A test links everything of the node but main.c, those of tests/sim/ of the simulator.  One that fakes a part of it says
-# in its first line what it links instead:   // link: engine/decision.c tests/fake.c
+# A test links everything of the node but main.c, those of tests/sim/ of the simulator, those of tests/bench/ what compares
+# both.  One that fakes a part of it says in its first line what it links instead:   // link: engine/decision.c tests/fake.c
 # The support*.c beside it are linked too, and those of tests/host by all below it.
 
 TEST_SRC  := $(wildcard tests/*/test_*.c tests/host/*/test_*.c)
@@ -12,11 +12,11 @@ CLUSTER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cluster/test_*.c))
 TEST_SOS  := $(patsubst %.c,$(B)/%.so,$(wildcard tests/engine/plugins/*.c tests/cluster/plugins/*.c tests/check/good/*.c tests/check/bad/*.c))
 ALL_TESTS := $(UNITS) $(PLUGIN_TESTS) $(CLUSTER_TESTS)
 
-lib_of = $(if $(filter tests/sim/%,$(1)),$(SIM_OBJ),$(LIB_OBJ))
+lib_of = $(if $(filter tests/sim/%,$(1)),$(SIM_OBJ),$(if $(filter tests/bench/%,$(1)),$(LIVE_OBJ) $(BENCH_OBJ),$(LIB_OBJ)))
 linked_instead = $(shell sed -n '1s|^// link: ||p' $(1))
 define unit
 $(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),$(patsubst %.c,$(B)/%.o,$(call linked_instead,$(1))),$(call lib_of,$(1))) $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(dir $(1))support*.c $(if $(filter tests/host/%,$(1)),tests/host/support*.c))))
-	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(HOST_LIBS) $(if $(filter tests/sim/%,$(1)),-lsqlite3)
+	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(HOST_LIBS) $(if $(filter tests/sim/% tests/bench/%,$(1)),-lsqlite3)
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call unit,$(t))))
 
@@ -31,6 +31,8 @@ $(PLUGIN_TESTS): $(B)/tests/plugins/%: $(B)/tests/plugins/%.o $(B)/tests/plugins
 CLUSTER_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/cluster/test_*.c),$(wildcard tests/cluster/*.c)))
 $(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(CLUSTER_HELP) $(BENCH_OBJ) $(LIB_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl $(HOST_LIBS)
+
+$(B)/tests/cluster/test_live_vs_sim: | $(B)/bench/live_vs_sim
 
 $(TEST_SOS): $(B)/%.so: %.c $(B)/flags
 	@mkdir -p $(@D)
