@@ -84,6 +84,11 @@ int live_check(const struct scenario *s, char err[P2P_ERRLEN])
         if (f->deadline > (int64_t)MOST_DEADLINE_SECONDS * 1000000000)
             return refuse(s, f->line, err, "functions.%s.deadline: allowed live: up to %d s",
                           f->name, MOST_DEADLINE_SECONDS);
+        if (f->payload > 0 || f->answer > 0)
+            return refuse(s, f->line, err,
+                          "functions.%s: payload %" PRId64 " and answer %" PRId64
+                          "; allowed live: 0 of both, as bytes take no time on loopback",
+                          f->name, f->payload, f->answer);
     }
     return 0;
 }

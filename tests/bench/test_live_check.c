@@ -65,6 +65,8 @@ static void test_what_they_cannot_have_is_refused_with_its_key(void **state)
     refused("network: {neighbours: 1}\nnodes: [{name: n, count: 4}]\n", "network.neighbours: 1");
     refused("nodes: [{name: slow, speed: 0.5}]\n", "nodes.slow.speed: 0.5");
     refused("functions: [{name: f, deadline: 2h}]\n" NODES, "functions.f.deadline");
+    refused("functions: [{name: f, payload: 1KB}]\n" NODES, "functions.f: payload 1024");
+    refused("functions: [{name: f, answer: 1KB}]\n" NODES, "answer 1024");
     refused(NODES "faults: [{kind: down, nodes: n, at: 1s}]\n", ":2: faults");
 }
 
