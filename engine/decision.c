@@ -115,7 +115,7 @@ static struct p2p_action ask_once(struct decision *d)
 
         return override_decide(d->override, &d->rq, random);
     }
-    return i->ops.decide(i->self, &d->rq);
+    return i->ops.decide(i->g.self, &d->rq);
 }
 
 /* Asks the plugin until there is something to do outside.  Entered with the
@@ -259,8 +259,8 @@ void decision_begin(struct engine *e, struct decision *d, const struct decision_
     if (i && give_memory(d, i) == 0) {
         engine_pin(i, d);
         d->pinned = true;
-        d->rq.host = &i->host;
-        name_scheduler(d, i->full);
+        d->rq.host = &i->g.host;
+        name_scheduler(d, i->g.full);
     }
     decide_and_leave(d, P2P_EV_ARRIVAL);
 }
@@ -345,7 +345,7 @@ void decision_end(struct decision *d, struct p2p_outcome *out)
         e->world->enter(e->ctx, &d->rq);
         if (d->instance) {
             if (d->instance->ops.outcome)
-                d->instance->ops.outcome(d->instance->self, &d->rq, out);
+                d->instance->ops.outcome(d->instance->g.self, &d->rq, out);
             done = engine_unpin(e, d->instance, d);
         }
         e->world->leave(e->ctx);

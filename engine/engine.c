@@ -132,25 +132,13 @@ static bool change_current(struct engine *e, const struct instance *wanted)
     bool changed;
 
     e->world->enter(e->ctx, NULL);
-    changed = e->current && instance_may_become(e->current, wanted);
+    changed = e->current && guest_may_become(&e->current->g, &wanted->g);
     if (changed) {
-        instance_become(e->current, wanted);
+        guest_become(&e->current->g, &wanted->g);
         e->stats.selections++;
     }
     e->world->leave(e->ctx);
     return changed;
-}
-
-__attribute__((format(printf, 4, 5))) static void say(struct engine *e, const struct instance *i,
-                                                      uint32_t level, const char *format, ...)
-{
-    char text[P2P_ERRLEN];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    e->world->log(e->ctx, i->name, level, text);
 }
 
 /* Offers what the current instance knows to the next.  False when that one did not
@@ -160,23 +148,24 @@ static bool hand_over(struct engine *e, struct instance *fresh)
     struct state state = {0};
     bool saved, loaded;
 
-    if (!e->current || !state_fits(e->current, fresh))
+    if (!e->current || !state_fits(&e->current->g, &fresh->g))
         return true;
     e->world->enter(e->ctx, NULL);
-    saved = state_save(&state, e->current);
+    saved = state_save(&state, &e->current->g);
     e->world->leave(e->ctx);
     if (!saved) {
-        say(e, fresh, P2P_LOG_WARN, "starts afresh: %s did not save its state",
-            e->current->ops.name);
+        guest_say(&fresh->g, P2P_LOG_WARN, "starts afresh: %s did not save its state",
+                  e->current->ops.name);
         return true;
     }
-    loaded = state_load(&state, fresh);
+    loaded = state_load(&state, &fresh->g);
     if (loaded)
-        say(e, fresh, P2P_LOG_INFO, "took over %zu bytes of state from %s", state.len,
-            e->current->ops.name);
+        guest_say(&fresh->g, P2P_LOG_INFO, "took over %zu bytes of state from %s", state.len,
+                  e->current->ops.name);
     else
-        say(e, fresh, P2P_LOG_WARN, "starts afresh: it did not load the %zu bytes of state of %s",
-            state.len, e->current->ops.name);
+        guest_say(&fresh->g, P2P_LOG_WARN,
+                  "starts afresh: it did not load the %zu bytes of state of %s", state.len,
+                  e->current->ops.name);
     state_release(&state);
     return loaded;
 }
@@ -297,8 +286,8 @@ uint64_t engine_tick(struct engine *e)
         enum misbehaviour wrong;
         struct p2p_action a;
 
-        rq.host = &e->current->host;
-        a = e->current->ops.decide(e->current->self, &rq);
+        rq.host = &e->current->g.host;
+        a = e->current->ops.decide(e->current->g.self, &rq);
         wrong = decision_judge(&rq, a, false);
         if (wrong == MISBEHAVED_KINDS)
             e->stats.decisions[a.kind]++;
@@ -325,8 +314,8 @@ bool engine_hear(struct engine *e, uint32_t from, const char *scheduler, const v
     i = e->current;
     listens = i && i->ops.heard && strcmp(i->ops.name, scheduler) == 0;
     if (listens) {
-        rq.host = &i->host;
-        i->ops.heard(i->self, &rq, copy, len);
+        rq.host = &i->g.host;
+        i->ops.heard(i->g.self, &rq, copy, len);
     }
     e->world->leave(e->ctx);
     return listens;
@@ -342,14 +331,14 @@ void engine_describe(struct engine *e, struct engine_current *out)
     e->world->enter(e->ctx, NULL);
     i = e->current;
     if (i) {
-        snprintf(out->name, sizeof(out->name), "%s", i->name);
+        snprintf(out->name, sizeof(out->name), "%s", i->g.name);
         snprintf(out->plugin, sizeof(out->plugin), "%s", i->ops.name);
-        snprintf(out->full, sizeof(out->full), "%s", i->full);
-        snprintf(out->file, sizeof(out->file), "%s", i->module ? i->module->file : "");
-        snprintf(out->hash, sizeof(out->hash), "%s", i->module ? i->module->hash : "");
-        out->by_alias = i->by_alias;
-        out->n_params = i->n_params;
-        out->generation = i->generation;
+        snprintf(out->full, sizeof(out->full), "%s", i->g.full);
+        snprintf(out->file, sizeof(out->file), "%s", i->g.module ? i->g.module->file : "");
+        snprintf(out->hash, sizeof(out->hash), "%s", i->g.module ? i->g.module->hash : "");
+        out->by_alias = i->g.by_alias;
+        out->n_params = i->g.n_params;
+        out->generation = i->g.generation;
     }
     e->world->leave(e->ctx);
 }
@@ -372,7 +361,7 @@ void engine_parameters(struct engine *e,
         values = calloc(n + 1, sizeof(*values));
     }
     for (uint32_t k = 0; values && k < n; k++)
-        params_format(&i->ops.params[k], i->self, values[k], sizeof(values[k]));
+        params_format(&i->ops.params[k], i->g.self, values[k], sizeof(values[k]));
     if (values) {
         i->pins++;
         i->visitors++;
@@ -404,16 +393,14 @@ void engine_plugin_metrics(struct engine *e,
                                           bool is_gauge, double value),
                            void *ctx)
 {
-    struct instance_metric *copy = calloc(INSTANCE_METRICS, sizeof(*copy));
+    struct guest_metric *copy = calloc(GUEST_METRICS, sizeof(*copy));
     unsigned n = 0;
 
     if (!copy)
         return;
     e->world->enter(e->ctx, NULL);
-    if (e->current) {
-        for (const struct instance_metric *m = e->current->metrics; m; m = m->next)
-            copy[n++] = *m;
-    }
+    if (e->current)
+        n = guest_copy_metrics(&e->current->g, copy);
     e->world->leave(e->ctx);
     for (unsigned k = 0; k < n; k++)
         metric(ctx, copy[k].name, copy[k].help, copy[k].is_gauge,

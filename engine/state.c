@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool state_fits(const struct instance *old, const struct instance *fresh)
+bool state_fits(const struct guest *old, const struct guest *fresh)
 {
     const char *from = old->ops.state_format, *to = fresh->ops.state_format;
 
@@ -46,7 +46,7 @@ static int64_t take(struct p2p_stream *stream, void *to, uint64_t n)
     return (int64_t)n;
 }
 
-bool state_save(struct state *s, struct instance *old)
+bool state_save(struct state *s, struct guest *old)
 {
     struct p2p_stream out = {.ctx = s, .write = append};
 
@@ -57,7 +57,7 @@ bool state_save(struct state *s, struct instance *old)
     return false;
 }
 
-bool state_load(struct state *s, struct instance *fresh)
+bool state_load(struct state *s, struct guest *fresh)
 {
     struct p2p_stream in = {.ctx = s, .read = take};
     bool loaded;
