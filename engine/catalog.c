@@ -48,9 +48,17 @@ bool catalog_goes_by(const struct p2p_scheduler *s, const char *name,
 static const struct p2p_scheduler *find_in(const struct module *m, const char *name,
                                            const struct p2p_alias **alias)
 {
-    for (const struct p2p_scheduler *const *s = m->entry->schedulers; *s; s++)
+    for (const struct p2p_scheduler *const *s = module_schedulers(m->entry); *s; s++)
         if (catalog_goes_by(*s, name, alias))
             return *s;
+    return NULL;
+}
+
+static const struct p2p_learner *find_learner_in(const struct module *m, const char *name)
+{
+    for (const struct p2p_learner *const *l = module_learners(m->entry); *l; l++)
+        if (strcmp((*l)->name, name) == 0)
+            return *l;
     return NULL;
 }
 
@@ -66,6 +74,15 @@ static const struct file *owner_of(const struct catalog *c, const struct file *b
     return NULL;
 }
 
+static const struct file *owner_of_learner(const struct catalog *c, const struct file *but,
+                                           const char *name)
+{
+    for (unsigned i = 0; i < c->n; i++)
+        if (c->files[i] != but && c->files[i]->module && find_learner_in(c->files[i]->module, name))
+            return c->files[i];
+    return NULL;
+}
+
 static const char *base_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -73,25 +90,31 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Every name of m that is taken already makes it unusable. */
+static int taken(const struct file *f, const char *kind, const char *name, const struct file *owner,
+                 char *err)
+{
+    if (!owner)
+        return 0;
+    snprintf(err, P2P_ERRLEN, "%s: %s '%s' is already provided by %s; rename one or remove a file",
+             f->path, kind, name, base_of(owner->path));
+    return -1;
+}
+
+/* Every name of m that is taken already makes it unusable.  A scheduler and a learner may
+ * have the same. */
 static int check_names(const struct catalog *c, const struct file *f, const struct module *m,
                        char *err)
 {
-    for (const struct p2p_scheduler *const *s = m->entry->schedulers; *s; s++) {
-        const struct file *owner = owner_of(c, f, (*s)->name);
-        const char *name = (*s)->name;
-
-        for (const struct p2p_alias *a = (*s)->aliases; !owner && a && a->name; a++) {
-            name = a->name;
-            owner = owner_of(c, f, name);
-        }
-        if (owner) {
-            snprintf(err, P2P_ERRLEN,
-                     "%s: scheduler '%s' is already provided by %s; rename one or remove a file",
-                     f->path, name, base_of(owner->path));
+    for (const struct p2p_scheduler *const *s = module_schedulers(m->entry); *s; s++) {
+        if (taken(f, "scheduler", (*s)->name, owner_of(c, f, (*s)->name), err))
             return -1;
-        }
+        for (const struct p2p_alias *a = (*s)->aliases; a && a->name; a++)
+            if (taken(f, "scheduler", a->name, owner_of(c, f, a->name), err))
+                return -1;
     }
+    for (const struct p2p_learner *const *l = module_learners(m->entry); *l; l++)
+        if (taken(f, "learner", (*l)->name, owner_of_learner(c, f, (*l)->name), err))
+            return -1;
     return 0;
 }
 
@@ -253,49 +276,73 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+enum kind { SCHEDULER, LEARNER };
+static const char *const kinds[] = {"scheduler", "learner"};
+
+static size_t names_in(const struct module *m, enum kind kind, const char **names, size_t most)
+{
+    size_t n = 0;
+
+    if (kind == SCHEDULER)
+        for (const struct p2p_scheduler *const *s = module_schedulers(m->entry); *s && n < most;
+             s++)
+            names[n++] = (*s)->name;
+    else
+        for (const struct p2p_learner *const *l = module_learners(m->entry); *l && n < most; l++)
+            names[n++] = (*l)->name;
+    return n;
+}
+
+static size_t aliases_in(const struct module *m, const char **names, size_t most)
+{
+    size_t n = 0;
+
+    for (const struct p2p_scheduler *const *s = module_schedulers(m->entry); *s; s++)
+        for (const struct p2p_alias *a = (*s)->aliases; a && a->name && n < most; a++)
+            names[n++] = a->name;
+    return n;
+}
+
 struct names {
-    const char *own[MOST_FILES + 1];     /* of all schedulers, in order */
+    const char *own[MOST_FILES + 1];     /* of all schedulers or learners, in order */
     const char *all[2 * MOST_FILES + 1]; /* and those by which they go too */
 };
 
-static void collect_names(const struct catalog *c, struct names *names)
+static void collect_names(const struct catalog *c, enum kind kind, struct names *names)
 {
     size_t n = 0, n_all;
 
     for (unsigned i = 0; i < c->n; i++)
-        for (const struct p2p_scheduler *const *s =
-                 c->files[i]->module ? c->files[i]->module->entry->schedulers : NULL;
-             s && *s && n < MOST_FILES; s++)
-            names->own[n++] = (*s)->name;
+        if (c->files[i]->module)
+            n += names_in(c->files[i]->module, kind, names->own + n, MOST_FILES - n);
     qsort(names->own, n, sizeof(names->own[0]), by_text);
     names->own[n] = NULL;
     memcpy(names->all, names->own, n * sizeof(names->own[0]));
     n_all = n;
-    for (unsigned i = 0; i < c->n; i++)
-        for (const struct p2p_scheduler *const *s =
-                 c->files[i]->module ? c->files[i]->module->entry->schedulers : NULL;
-             s && *s; s++)
-            for (const struct p2p_alias *a = (*s)->aliases; a && a->name && n_all < 2 * MOST_FILES;
-                 a++)
-                names->all[n_all++] = a->name;
+    for (unsigned i = 0; i < c->n && kind == SCHEDULER; i++)
+        if (c->files[i]->module)
+            n_all += aliases_in(c->files[i]->module, names->all + n_all, 2 * MOST_FILES - n_all);
     names->all[n_all] = NULL;
 }
 
 /* Short enough for the place in a file that is put before it. */
-static void say_unknown(const struct catalog *c, const char *name, char *err)
+static void say_unknown(const struct catalog *c, enum kind kind, const char *name, char *err)
 {
     enum { MOST = 180 };
     struct names names;
     const char *near;
     size_t at;
 
-    collect_names(c, &names);
+    collect_names(c, kind, &names);
     near = suggest_nearest(name, names.all);
-    at = (size_t)snprintf(err, MOST, "no scheduler '%.48s'; ", name);
+    at = (size_t)snprintf(err, MOST, "no %s '%.48s'; ", kinds[kind], name);
     if (near)
         at += (size_t)snprintf(err + at, MOST - at, "did you mean '%s'? ", near);
     at += (size_t)snprintf(err + at, MOST - at, "known: ");
-    suggest_list(err + at, MOST - at, names.own);
+    if (names.own[0])
+        suggest_list(err + at, MOST - at, names.own);
+    else
+        snprintf(err + at, MOST - at, "none");
 }
 
 /* The reason of a file that failed and is called like the name. */
@@ -312,9 +359,18 @@ static const struct file *failed_file(const struct catalog *c, const char *name)
     return NULL;
 }
 
+static void not_found(const struct catalog *c, enum kind kind, const char *name, char *err)
+{
+    const struct file *failed = failed_file(c, name);
+
+    if (failed)
+        snprintf(err, P2P_ERRLEN, "no %s '%.48s': %.190s", kinds[kind], name, failed->error);
+    else
+        say_unknown(c, kind, name, err);
+}
+
 int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit, char err[P2P_ERRLEN])
 {
-    const struct file *failed;
     int rc = -1;
 
     pthread_mutex_lock(&c->lock);
@@ -327,12 +383,29 @@ int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit, c
             rc = 0;
         }
     }
-    failed = rc ? failed_file(c, name) : NULL;
-    if (failed) {
-        snprintf(err, P2P_ERRLEN, "no scheduler '%.48s': %.190s", name, failed->error);
-    } else if (rc) {
-        say_unknown(c, name, err);
+    if (rc)
+        not_found(c, SCHEDULER, name, err);
+    pthread_mutex_unlock(&c->lock);
+    return rc;
+}
+
+int catalog_find_learner(struct catalog *c, const char *name, struct catalog_learner *hit,
+                         char err[P2P_ERRLEN])
+{
+    int rc = -1;
+
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < c->n && rc; i++) {
+        struct module *m = c->files[i]->module;
+
+        hit->learner = m ? find_learner_in(m, name) : NULL;
+        if (hit->learner) {
+            hit->module = module_ref(m);
+            rc = 0;
+        }
     }
+    if (rc)
+        not_found(c, LEARNER, name, err);
     pthread_mutex_unlock(&c->lock);
     return rc;
 }

@@ -1,5 +1,5 @@
 /*
- * catalog.h - which schedulers can be selected: the plugin folder, read.
+ * catalog.h - which schedulers and learners can be selected: the plugin folder, read.
  *
  * catalog_scan brings the catalog up to date with the folder: a new or changed
  * file is opened and checked, a file that is gone is dropped (instances made
@@ -38,6 +38,14 @@ struct catalog_hit {
  * belongs to a file that failed, that file's reason). */
 int catalog_find(struct catalog *c, const char *name, struct catalog_hit *hit,
                  char err[P2P_ERRLEN]);
+
+/* The same for a learner, which has no aliases. */
+struct catalog_learner {
+    struct module *module;
+    const struct p2p_learner *learner;
+};
+int catalog_find_learner(struct catalog *c, const char *name, struct catalog_learner *hit,
+                         char err[P2P_ERRLEN]);
 
 /* Is it called so?  `alias` is set as in a hit. */
 bool catalog_goes_by(const struct p2p_scheduler *s, const char *name,

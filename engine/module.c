@@ -256,7 +256,7 @@ static int check_learner(const struct p2p_learner *l, char *err)
 
 static int check_schedulers(const struct p2p_scheduler *const *all, char *err)
 {
-    for (unsigned n = 0; all && all[n]; n++) {
+    for (unsigned n = 0; all[n]; n++) {
         if (n == MOST_SCHEDULERS) {
             snprintf(err, P2P_ERRLEN, "offers more than %d schedulers", MOST_SCHEDULERS);
             return -1;
@@ -274,7 +274,7 @@ static int check_schedulers(const struct p2p_scheduler *const *all, char *err)
 
 static int check_learners(const struct p2p_learner *const *all, char *err)
 {
-    for (unsigned n = 0; all && all[n]; n++) {
+    for (unsigned n = 0; all[n]; n++) {
         if (n == MOST_SCHEDULERS) {
             snprintf(err, P2P_ERRLEN, "offers more than %d learners", MOST_SCHEDULERS);
             return -1;
@@ -290,6 +290,20 @@ static int check_learners(const struct p2p_learner *const *all, char *err)
     return 0;
 }
 
+const struct p2p_scheduler *const *module_schedulers(const struct p2p_module *m)
+{
+    static const struct p2p_scheduler *const none[] = {NULL};
+
+    return P2P_HAS(m, schedulers) && m->schedulers ? m->schedulers : none;
+}
+
+const struct p2p_learner *const *module_learners(const struct p2p_module *m)
+{
+    static const struct p2p_learner *const none[] = {NULL};
+
+    return P2P_HAS(m, learners) && m->learners ? m->learners : none;
+}
+
 int module_check(const struct p2p_module *m, char err[P2P_ERRLEN])
 {
     if (m->magic != P2P_ABI_MAGIC) {
@@ -302,19 +316,19 @@ int module_check(const struct p2p_module *m, char err[P2P_ERRLEN])
                  m->abi_major, m->needs_minor, P2P_ABI_MAJOR, P2P_ABI_MINOR);
         return -1;
     }
-    if (check_schedulers(P2P_HAS(m, schedulers) ? m->schedulers : NULL, err))
+    if (check_schedulers(module_schedulers(m), err))
         return -1;
-    return check_learners(P2P_HAS(m, learners) ? m->learners : NULL, err);
+    return check_learners(module_learners(m), err);
 }
 
-/* No learner can be bound in this version of the host. */
 static int check_entry(const struct p2p_module *m, char *err)
 {
     if (module_check(m, err))
         return -1;
-    if (P2P_HAS(m, schedulers) && m->schedulers && m->schedulers[0])
+    if (module_schedulers(m)[0] || module_learners(m)[0])
         return 0;
-    snprintf(err, P2P_ERRLEN, "offers no scheduler; see P2P_SCHEDULER_PLUGIN");
+    snprintf(err, P2P_ERRLEN,
+             "offers no scheduler and no learner; see P2P_SCHEDULER_PLUGIN and P2P_LEARNER_PLUGIN");
     return -1;
 }
 

@@ -38,6 +38,10 @@ struct module *module_open(const char *file, const char *run_dir, char err[P2P_E
  * is wrong. */
 int module_check(const struct p2p_module *entry, char err[P2P_ERRLEN]);
 
+/* What it lists; NULL ends the list, which is never NULL itself. */
+const struct p2p_scheduler *const *module_schedulers(const struct p2p_module *entry);
+const struct p2p_learner *const *module_learners(const struct p2p_module *entry);
+
 struct module *module_ref(struct module *m);
 void module_unref(struct module *m);
 

@@ -88,7 +88,7 @@ static void add_row(void *ctx, const struct catalog_row *row)
         }
         return;
     }
-    for (const struct p2p_scheduler *const *s = row->module->entry->schedulers; s && *s; s++) {
+    for (const struct p2p_scheduler *const *s = module_schedulers(row->module->entry); *s; s++) {
         if (!l->wanted)
             cJSON_AddItemToArray(l->out, scheduler_json(l, row->module, *s));
         else if (!l->out && catalog_goes_by(*s, l->wanted, &alias))

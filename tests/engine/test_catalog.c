@@ -369,6 +369,46 @@ static void unknown_names_get_the_known_ones(void **state)
     assert_non_null(strstr(err, "decide"));
 }
 
+static void learners_are_found_by_their_names(void **state)
+{
+    struct fixture *f = *state;
+    char err[P2P_ERRLEN], name[64];
+    struct catalog_learner hit;
+
+    put(f, "good", "a.so");
+    put(f, "pupil", "b.so");
+    put(f, "only_learner", "c.so");
+    put(f, "no_learn", "aa.so");
+    scan(f);
+    assert_int_equal(catalog_find_learner(f->catalog, "heir", &hit, err), 0);
+    assert_string_equal(hit.learner->name, "heir");
+    module_unref(hit.module);
+    /* Its scheduler is no learner, a scheduler of the same name is another thing. */
+    assert_int_equal(catalog_find_learner(f->catalog, "asker", &hit, err), -1);
+    assert_string_equal(err, "no learner 'asker'; known: alien, forgetful, good, heir, pupil");
+    assert_string_equal(provider(f, "good", name), "a.so");
+    assert_int_equal(catalog_find_learner(f->catalog, "aa", &hit, err), -1);
+    assert_int_equal(strncmp(err, "no learner 'aa'", 15), 0);
+    assert_non_null(strstr(err, "learn()"));
+}
+
+static void a_learner_has_one_file(void **state)
+{
+    struct fixture *f = *state;
+    char err[P2P_ERRLEN];
+    struct catalog_learner hit;
+
+    put(f, "only_learner", "a.so");
+    put(f, "same_learner", "b.so");
+    scan(f);
+    assert_int_equal(catalog_find_learner(f->catalog, "b", &hit, err), -1);
+    assert_non_null(strstr(err, "learner 'good' is already provided by a.so"));
+    drop(f, "a.so");
+    scan(f);
+    assert_int_equal(catalog_find_learner(f->catalog, "good", &hit, err), 0);
+    module_unref(hit.module);
+}
+
 static void a_folder_that_cannot_be_read_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -471,6 +511,8 @@ int main(void)
         TEST(a_renamed_file_keeps_working),
         TEST(other_files_are_not_looked_at),
         TEST(unknown_names_get_the_known_ones),
+        TEST(learners_are_found_by_their_names),
+        TEST(a_learner_has_one_file),
         TEST(a_folder_that_cannot_be_read_changes_nothing),
         TEST(the_run_dir_is_private),
         TEST(an_existing_run_dir_is_made_private),
