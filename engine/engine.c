@@ -9,12 +9,11 @@
 
 const char *misbehaviour_name(enum misbehaviour m)
 {
-    static const char *const names[MISBEHAVED_KINDS] = {[MISBEHAVED_ACTION] = "illegal_action",
-                                                        [MISBEHAVED_PEER] = "unknown_peer",
-                                                        [MISBEHAVED_PROBES] = "bad_probes",
-                                                        [MISBEHAVED_STEPS] = "too_many_steps",
-                                                        [MISBEHAVED_DEADLINE] =
-                                                            "wait_past_deadline"};
+    static const char *const names[MISBEHAVED_KINDS] = {
+        [MISBEHAVED_ACTION] = "illegal_action",       [MISBEHAVED_PEER] = "unknown_peer",
+        [MISBEHAVED_PROBES] = "bad_probes",           [MISBEHAVED_STEPS] = "too_many_steps",
+        [MISBEHAVED_DEADLINE] = "wait_past_deadline", [MISBEHAVED_LEARNER] = "learner_action",
+        [MISBEHAVED_ASKING] = "learner_call"};
 
     return names[m];
 }
@@ -41,6 +40,7 @@ static struct instance *take_if_done(struct engine *e, struct instance *i)
         if (*at == i) {
             *at = i->next;
             e->stats.instances--;
+            learning_unbind(e, i);
             return i;
         }
     return NULL;
@@ -73,6 +73,7 @@ struct engine *engine_new(struct catalog *catalog, const struct world *world, vo
     e->ctx = ctx;
     e->settings = *settings;
     pthread_mutex_init(&e->selecting, NULL);
+    learning_init(e);
     return e;
 }
 
@@ -86,6 +87,7 @@ void engine_free(struct engine *e)
     }
     if (e->current)
         instance_free(e->current);
+    learning_release(e);
     pthread_mutex_destroy(&e->selecting);
     free(e);
 }
@@ -99,21 +101,29 @@ void engine_configure(struct engine *e, const struct engine_settings *settings)
 
 /* ---- selection ---- */
 
-/* Under lock.  Returns the old instance when nobody needs it any more. */
-static struct instance *make_current(struct engine *e, struct instance *i)
+/* What nobody needs any more once the next one is there. */
+struct left_over {
+    struct instance *scheduler;
+    struct learner *learner;
+};
+
+/* Under lock. */
+static struct left_over make_current(struct engine *e, struct instance *i, struct learner *made)
 {
     struct instance *old = e->current;
+    struct left_over left = {.learner = learning_bind(e, i, made)};
 
     e->current = i;
     e->stats.selections++;
     e->stats.instances++;
     if (!old)
-        return NULL;
+        return left;
     old->retired = true;
     old->retired_ns = e->world->now(e->ctx);
     old->next = e->retired;
     e->retired = old;
-    return take_if_done(e, old);
+    left.scheduler = take_if_done(e, old);
+    return left;
 }
 
 /* An instance with these parameters that is not started yet. */
@@ -141,48 +151,21 @@ static bool change_current(struct engine *e, const struct instance *wanted)
     return changed;
 }
 
-/* Offers what the current instance knows to the next.  False when that one did not
- * take it, and is now in whatever state its load() left it. */
-static bool hand_over(struct engine *e, struct instance *fresh)
-{
-    struct state state = {0};
-    bool saved, loaded;
-
-    if (!e->current || !state_fits(&e->current->g, &fresh->g))
-        return true;
-    e->world->enter(e->ctx, NULL);
-    saved = state_save(&state, &e->current->g);
-    e->world->leave(e->ctx);
-    if (!saved) {
-        guest_say(&fresh->g, P2P_LOG_WARN, "starts afresh: %s did not save its state",
-                  e->current->ops.name);
-        return true;
-    }
-    loaded = state_load(&state, &fresh->g);
-    if (loaded)
-        guest_say(&fresh->g, P2P_LOG_INFO, "took over %zu bytes of state from %s", state.len,
-                  e->current->ops.name);
-    else
-        guest_say(&fresh->g, P2P_LOG_WARN,
-                  "starts afresh: it did not load the %zu bytes of state of %s", state.len,
-                  e->current->ops.name);
-    state_release(&state);
-    return loaded;
-}
-
-/* A started instance; one that refused the old state is made anew. */
+/* A started instance, and its learner in *made if that is a new one too.  One that refused
+ * the old state is made anew. */
 static struct instance *start(struct engine *e, struct instance *fresh, const struct selection *s,
-                              char *err)
+                              struct learner **made, char *err)
 {
-    if (instance_start(fresh, err))
+    if (learning_allows(e, fresh, err) || instance_start(fresh, err))
         goto fail;
-    if (hand_over(e, fresh))
+    if (e->current && !state_hand_over(&e->current->g, &fresh->g)) {
+        instance_free(fresh);
+        fresh = prepare(e, s, err);
+        if (!fresh || instance_start(fresh, err))
+            goto fail;
+    }
+    if (learning_prepare(e, fresh, made, err) == 0)
         return fresh;
-    instance_free(fresh);
-    fresh = prepare(e, s, err);
-    if (!fresh || instance_start(fresh, err))
-        goto fail;
-    return fresh;
 fail:
     if (fresh)
         instance_free(fresh);
@@ -191,7 +174,9 @@ fail:
 
 int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN])
 {
-    struct instance *fresh, *done = NULL;
+    struct left_over left = {NULL, NULL};
+    struct learner *made = NULL;
+    struct instance *fresh;
     int rc = 0;
 
     pthread_mutex_lock(&e->selecting);
@@ -201,15 +186,17 @@ int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRL
         goto end;
     }
     if (fresh)
-        fresh = start(e, fresh, s, err);
+        fresh = start(e, fresh, s, &made, err);
     e->world->enter(e->ctx, NULL);
     if (fresh)
-        done = make_current(e, fresh);
+        left = make_current(e, fresh, made);
     else
         e->stats.failed_selections++;
     e->world->leave(e->ctx);
-    if (done)
-        instance_free(done);
+    if (left.scheduler)
+        instance_free(left.scheduler);
+    if (left.learner)
+        learner_free(left.learner);
     rc = fresh ? 0 : -1;
 end:
     pthread_mutex_unlock(&e->selecting);
@@ -247,6 +234,7 @@ void engine_drain(struct engine *e)
         i->next = done;
         done = i;
     }
+    learning_go_on(e, now);
     e->world->leave(e->ctx);
     for (i = done; i; i = next) {
         next = i->next;
@@ -294,6 +282,7 @@ uint64_t engine_tick(struct engine *e)
         else
             e->stats.misbehaved[wrong]++;
     }
+    learning_go_on(e, rq.now_ns);
     e->world->leave(e->ctx);
     return period;
 }
@@ -402,8 +391,6 @@ void engine_plugin_metrics(struct engine *e,
     if (e->current)
         n = guest_copy_metrics(&e->current->g, copy);
     e->world->leave(e->ctx);
-    for (unsigned k = 0; k < n; k++)
-        metric(ctx, copy[k].name, copy[k].help, copy[k].is_gauge,
-               copy[k].is_gauge ? copy[k].value.gauge : (double)copy[k].value.counter);
+    guest_tell_metrics(copy, n, metric, ctx);
     free(copy);
 }

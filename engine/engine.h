@@ -1,5 +1,5 @@
 /*
- * engine.h - one scheduler at work, and the next one taking over.
+ * engine.h - one scheduler at work, and the next one taking over; its learner: learning.h.
  *
  * The engine holds the current instance, to which new decisions go, and the
  * retired ones that still have decisions open.  Life of an instance:
@@ -33,9 +33,11 @@ enum misbehaviour {
     MISBEHAVED_PROBES,   /* none, or more than it declared */
     MISBEHAVED_STEPS,    /* no end after ENGINE_MAX_STEPS */
     MISBEHAVED_DEADLINE, /* WAIT past the job's deadline */
+    MISBEHAVED_LEARNER,  /* a learner: an action outside of the mask, a value that is no number */
+    MISBEHAVED_ASKING,   /* act() with a state that is not finite, or nothing in the mask */
     MISBEHAVED_KINDS
 };
-const char *misbehaviour_name(enum misbehaviour m); /* "illegal_action", "unknown_peer", … */
+const char *misbehaviour_name(enum misbehaviour m); /* "illegal_action", "learner_action", … */
 
 struct engine_settings {
     enum engine_fallback fallback;

@@ -244,14 +244,14 @@ static int allocate(struct episodes *e)
     e->index = calloc(index, sizeof(*e->index));
     e->fates = calloc(fates, 1);
     e->pending = calloc(e->batch, sizeof(*e->pending));
-    e->rows = calloc(e->batch, 2 * e->n_dims * sizeof(float));
+    e->rows = calloc(e->batch, 2 * sizeof(float) * e->n_dims);
     return e->slots && e->states && e->index && e->fates && e->pending && e->rows ? 0 : -1;
 }
 
 struct episodes *episodes_new(uint32_t most, uint32_t batch, uint32_t n_dims, char err[P2P_ERRLEN])
 {
     size_t row = n_dims * sizeof(float);
-    size_t bytes = most * (sizeof(struct episode) + row) + batch * 2 * row;
+    size_t bytes = most * (sizeof(struct episode) + row) + 2 * row * batch;
     struct episodes *e;
 
     if (bytes > EPISODES_MEMORY) {

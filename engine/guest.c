@@ -435,6 +435,16 @@ unsigned guest_copy_metrics(const struct guest *g, struct guest_metric *out)
     return n;
 }
 
+void guest_tell_metrics(const struct guest_metric *m, unsigned n,
+                        void (*metric)(void *ctx, const char *name, const char *help, bool is_gauge,
+                                       double value),
+                        void *ctx)
+{
+    for (unsigned k = 0; k < n; k++)
+        metric(ctx, m[k].name, m[k].help, m[k].is_gauge,
+               m[k].is_gauge ? m[k].value.gauge : (double)m[k].value.counter);
+}
+
 void guest_say(const struct guest *g, uint32_t level, const char *format, ...)
 {
     char text[P2P_ERRLEN];

@@ -77,6 +77,11 @@ void guest_become(struct guest *g, const struct guest *wanted);
 
 /* Copies its metrics to out[GUEST_METRICS] and tells how many; under the lock. */
 unsigned guest_copy_metrics(const struct guest *g, struct guest_metric *out);
+/* Calls `metric` for each of n copies. */
+void guest_tell_metrics(const struct guest_metric *m, unsigned n,
+                        void (*metric)(void *ctx, const char *name, const char *help, bool is_gauge,
+                                       double value),
+                        void *ctx);
 /* Says something in its name. */
 __attribute__((format(printf, 3, 4))) void guest_say(const struct guest *g, uint32_t level,
                                                      const char *format, ...);

@@ -219,7 +219,7 @@ int learner_file_read(const char *path, struct learner_file *f, char err[P2P_ERR
         snprintf(err, P2P_ERRLEN, "%.180s: %s", path, strerror(errno));
         goto end;
     }
-    if (!S_ISREG(st.st_mode) || st.st_size > (off_t)(HEAD_BYTES + STATE_LIMIT)) {
+    if (!S_ISREG(st.st_mode) || st.st_size > HEAD_BYTES + (off_t)STATE_LIMIT) {
         snprintf(err, P2P_ERRLEN, "%.180s: not a file of at most %u MB", path, STATE_LIMIT >> 20);
         goto end;
     }

@@ -1,5 +1,5 @@
 /*
- * private.h - what engine.c and decision.c share.
+ * private.h - what engine.c, decision.c and those of learning share.
  */
 #ifndef ENGINE_PRIVATE_H
 #define ENGINE_PRIVATE_H
@@ -7,6 +7,26 @@
 #include <pthread.h>
 
 #include "engine/instance.h"
+#include "engine/learner.h"
+#include "engine/learning.h"
+
+/* A selection that is remembered; name is NULL when there is none. */
+struct wanted {
+    char *name;
+    char **names, **values; /* names is NULL for values in order */
+    uint32_t n;
+};
+
+struct learning {
+    struct wanted wanted;   /* under engine.selecting */
+    pthread_mutex_t saving; /* one save at a time; taken before the world's lock */
+    /* Under the world's lock; `learner` changes only under engine.selecting too. */
+    struct learner_settings settings;
+    struct learner *learner;
+    struct learner *old;  /* of retired schedulers */
+    uint64_t first, next; /* episode ids that were given: first to next - 1 */
+    struct learner_stats stats;
+};
 
 struct engine {
     struct catalog *catalog;
@@ -18,6 +38,7 @@ struct engine {
     struct instance *current;
     struct instance *retired;
     struct engine_stats stats;
+    struct learning learning;
 };
 
 /* Of the plugin's state, rounded up so that the probe slots behind it are aligned. */
@@ -34,5 +55,39 @@ static inline size_t decision_bytes(const struct instance *i)
 void engine_pin(struct instance *i, struct decision *d);
 /* Returns the instance when it is to be freed, after the lock was left. */
 struct instance *engine_unpin(struct engine *e, struct instance *i, struct decision *d);
+
+/* ---- learning: learning.c ---- */
+
+void learning_init(struct engine *e);
+void learning_release(struct engine *e); /* the schedulers have ended */
+
+/* Before the scheduler is started: 0, or -1 when it needs a learner and none is selected. */
+int learning_allows(const struct engine *e, const struct instance *i, char err[P2P_ERRLEN]);
+/* The learner of a scheduler that was started: *made is a new instance, or NULL when it
+ * takes the one that is there, or asks none.  0, or -1 with a reason.  While selecting. */
+int learning_prepare(struct engine *e, const struct instance *i, struct learner **made,
+                     char err[P2P_ERRLEN]);
+/* Under the lock.  Binds a scheduler that becomes the current one; a learner that nobody
+ * asks any more is returned, to be freed after the lock was left. */
+struct learner *learning_bind(struct engine *e, struct instance *i, struct learner *made);
+/* Under the lock: a scheduler ends, and takes its learner along if it was the last. */
+void learning_unbind(struct engine *e, struct instance *i);
+/* Under the lock: what engine_learn does. */
+void learning_go_on(struct engine *e, uint64_t now_ns);
+
+/* While selecting: what is selected, a started instance without a table of episodes, and
+ * how it takes over from one of the same space.  `wanted`, if not NULL, is remembered. */
+struct selection learning_selection(const struct wanted *w);
+struct learner *learning_make(struct engine *e, const struct selection *s,
+                              const struct p2p_space *space, char *err);
+void learning_replace(struct engine *e, struct learner *made, struct wanted *wanted);
+
+/* What a scheduler's host does; under the lock: learning_act.c */
+bool learning_act(struct instance *i, const float *state, uint64_t mask, struct p2p_choice *out);
+void learning_reward(struct instance *i, uint64_t episode, float reward, const float *next);
+/* Whose episode it is, as far as that is still known, or NULL. */
+struct learner *learning_find(struct engine *e, uint64_t id);
+/* Learns what waits, at most a batch. */
+void learning_learn(struct engine *e, struct learner *l);
 
 #endif

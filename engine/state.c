@@ -3,13 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool state_fits(const struct guest *old, const struct guest *fresh)
-{
-    const char *from = old->ops.state_format, *to = fresh->ops.state_format;
-
-    return old->ops.save && fresh->ops.load && from && to && strcmp(from, to) == 0;
-}
-
 static int64_t append(struct p2p_stream *stream, const void *data, uint64_t n)
 {
     struct state *s = stream->ctx;
@@ -65,6 +58,40 @@ bool state_load(struct state *s, struct guest *fresh)
     fresh->may_alloc = true;
     loaded = fresh->ops.load(fresh->self, &in);
     fresh->may_alloc = false;
+    return loaded;
+}
+
+/* Would `fresh` understand what `old` saves? */
+static bool fits(const struct guest *old, const struct guest *fresh)
+{
+    const char *from = old->ops.state_format, *to = fresh->ops.state_format;
+
+    return old->ops.save && fresh->ops.load && from && to && strcmp(from, to) == 0;
+}
+
+bool state_hand_over(struct guest *old, struct guest *fresh)
+{
+    struct state state = {0};
+    bool saved, loaded;
+
+    if (!fits(old, fresh))
+        return true;
+    old->world->enter(old->world_ctx, NULL);
+    saved = state_save(&state, old);
+    old->world->leave(old->world_ctx);
+    if (!saved) {
+        guest_say(fresh, P2P_LOG_WARN, "starts afresh: %s did not save its state", old->ops.name);
+        return true;
+    }
+    loaded = state_load(&state, fresh);
+    if (loaded)
+        guest_say(fresh, P2P_LOG_INFO, "took over %zu bytes of state from %s", state.len,
+                  old->ops.name);
+    else
+        guest_say(fresh, P2P_LOG_WARN,
+                  "starts afresh: it did not load the %zu bytes of state of %s", state.len,
+                  old->ops.name);
+    state_release(&state);
     return loaded;
 }
 

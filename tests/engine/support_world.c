@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
+
 /* Whether this thread is between enter and leave. */
 static _Thread_local bool inside;
 
@@ -126,7 +128,7 @@ static bool world_tell(void *ctx, uint32_t peer, const char *scheduler, const vo
 
 static uint64_t world_seed(void *ctx)
 {
-    return ++((struct fake *)ctx)->seeds;
+    return random_mix(++((struct fake *)ctx)->seeds);
 }
 
 static void world_log(void *ctx, const char *instance, uint32_t level, const char *msg)
