@@ -108,10 +108,10 @@ struct left_over {
 };
 
 /* Under lock. */
-static struct left_over make_current(struct engine *e, struct instance *i, struct learner *made)
+static struct left_over make_current(struct engine *e, struct instance *i, struct offer *offer)
 {
     struct instance *old = e->current;
-    struct left_over left = {.learner = learning_bind(e, i, made)};
+    struct left_over left = {.learner = learning_bind(e, i, offer)};
 
     e->current = i;
     e->stats.selections++;
@@ -151,20 +151,17 @@ static bool change_current(struct engine *e, const struct instance *wanted)
     return changed;
 }
 
-/* A started instance, and its learner in *made if that is a new one too.  One that refused
- * the old state is made anew. */
+/* A started instance, with what the current one knows.  One that refused that is made anew. */
 static struct instance *start(struct engine *e, struct instance *fresh, const struct selection *s,
-                              struct learner **made, char *err)
+                              char *err)
 {
-    if (learning_allows(e, fresh, err) || instance_start(fresh, err))
+    if (instance_start(fresh, err))
         goto fail;
-    if (e->current && !state_hand_over(&e->current->g, &fresh->g)) {
-        instance_free(fresh);
-        fresh = prepare(e, s, err);
-        if (!fresh || instance_start(fresh, err))
-            goto fail;
-    }
-    if (learning_prepare(e, fresh, made, err) == 0)
+    if (!e->current || state_hand_over(&e->current->g, &fresh->g))
+        return fresh;
+    instance_free(fresh);
+    fresh = prepare(e, s, err);
+    if (fresh && instance_start(fresh, err) == 0)
         return fresh;
 fail:
     if (fresh)
@@ -172,33 +169,86 @@ fail:
     return NULL;
 }
 
-int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN])
+static void take_over(struct engine *e, struct instance *fresh, struct offer *offer)
 {
-    struct left_over left = {NULL, NULL};
-    struct learner *made = NULL;
-    struct instance *fresh;
-    int rc = 0;
+    struct left_over left;
 
-    pthread_mutex_lock(&e->selecting);
-    fresh = prepare(e, s, err);
-    if (fresh && change_current(e, fresh)) {
-        instance_free(fresh);
-        goto end;
-    }
-    if (fresh)
-        fresh = start(e, fresh, s, &made, err);
     e->world->enter(e->ctx, NULL);
-    if (fresh)
-        left = make_current(e, fresh, made);
-    else
-        e->stats.failed_selections++;
+    left = make_current(e, fresh, offer);
     e->world->leave(e->ctx);
     if (left.scheduler)
         instance_free(left.scheduler);
     if (left.learner)
         learner_free(left.learner);
-    rc = fresh ? 0 : -1;
-end:
+}
+
+/* While selecting. */
+static int select_with(struct engine *e, const struct selection *s, struct offer *offer, char *err)
+{
+    struct instance *fresh = prepare(e, s, err);
+
+    if (!fresh)
+        return -1;
+    if (!offer->is_other && change_current(e, fresh)) {
+        instance_free(fresh);
+        return 0;
+    }
+    if (learning_allows(offer, fresh, err)) {
+        instance_free(fresh);
+        return -1;
+    }
+    fresh = start(e, fresh, s, err);
+    if (!fresh)
+        return -1;
+    switch (learning_prepare(e, fresh, offer, err)) {
+    case 0:
+        take_over(e, fresh, offer);
+        return 0;
+    case -1:
+        instance_free(fresh);
+        return -1;
+    default:
+        instance_free(fresh);
+        return -2;
+    }
+}
+
+static int count_failure(struct engine *e, int rc)
+{
+    if (rc == 0)
+        return 0;
+    e->world->enter(e->ctx, NULL);
+    if (rc == -1)
+        e->stats.failed_selections++;
+    else
+        e->learning.stats.failed_selections++;
+    e->world->leave(e->ctx);
+    return rc;
+}
+
+int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN])
+{
+    struct offer offer;
+    int rc;
+
+    pthread_mutex_lock(&e->selecting);
+    offer = learning_same_offer(e);
+    rc = count_failure(e, select_with(e, s, &offer, err) ? -1 : 0);
+    pthread_mutex_unlock(&e->selecting);
+    return rc;
+}
+
+int engine_select_pair(struct engine *e, const struct selection *scheduler,
+                       const struct selection *learner, char err[P2P_ERRLEN])
+{
+    struct offer offer;
+    int rc = -2;
+
+    pthread_mutex_lock(&e->selecting);
+    if (learning_other_offer(e, learner, &offer, err) == 0)
+        rc = select_with(e, scheduler, &offer, err);
+    learning_end_offer(&offer);
+    count_failure(e, rc);
     pthread_mutex_unlock(&e->selecting);
     return rc;
 }

@@ -69,6 +69,12 @@ void engine_free(struct engine *e);
  * goes on with them and hears params_changed(). */
 int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN]);
 
+/* Scheduler and learner at once, so that neither must do with the other's old one; no
+ * learner when `learner` is NULL.  0, or -1 for the scheduler's and -2 for the learner's
+ * fault, and nothing changed. */
+int engine_select_pair(struct engine *e, const struct selection *scheduler,
+                       const struct selection *learner, char err[P2P_ERRLEN]);
+
 /* Settings may change while running.  [any thread] */
 void engine_configure(struct engine *e, const struct engine_settings *settings);
 

@@ -50,13 +50,15 @@ struct selection learning_selection(const struct wanted *w)
                               .n = w->n};
 }
 
-/* Under lock; returns what was remembered before. */
-static struct wanted exchange(struct engine *e, struct wanted next)
+/* Under lock: the other selection becomes the one that is remembered; that which was goes
+ * back with the offer. */
+static void exchange(struct engine *e, struct offer *o)
 {
     struct wanted before = e->learning.wanted;
 
-    e->learning.wanted = next;
-    return before;
+    e->learning.wanted = o->wanted;
+    e->learning.stats.selections += o->wanted.name != NULL;
+    o->wanted = before;
 }
 
 /* ---- making an instance; all while selecting ---- */
@@ -169,10 +171,29 @@ static struct learner *take_over(struct engine *e, struct learner *made)
     return NULL;
 }
 
-struct learner *learning_bind(struct engine *e, struct instance *i, struct learner *made)
+/* The learner ends whoever asks it. */
+static struct learner *drop(struct engine *e)
 {
-    struct learner *left = made ? take_over(e, made) : NULL;
+    struct learner *left = e->learning.learner;
 
+    if (left) {
+        rebind_all(e, left, NULL);
+        e->learning.learner = NULL;
+        e->learning.stats.instances--;
+    }
+    return left;
+}
+
+struct learner *learning_bind(struct engine *e, struct instance *i, struct offer *o)
+{
+    struct learner *left = NULL;
+
+    if (o->made)
+        left = take_over(e, o->made);
+    else if (o->is_other)
+        left = drop(e);
+    if (o->is_other)
+        exchange(e, o);
     i->engine = e;
     i->learner = i->has_space ? e->learning.learner : NULL;
     if (i->learner)
@@ -196,9 +217,35 @@ void learning_unbind(struct engine *e, struct instance *i)
 
 /* ---- for a scheduler that is selected ---- */
 
-int learning_allows(const struct engine *e, const struct instance *i, char err[P2P_ERRLEN])
+struct offer learning_same_offer(const struct engine *e)
 {
-    if (!(i->ops.flags & P2P_SCHED_NEEDS_LEARNER) || e->learning.wanted.name)
+    return (struct offer){.selection = learning_selection(&e->learning.wanted)};
+}
+
+int learning_other_offer(struct engine *e, const struct selection *s, struct offer *o,
+                         char err[P2P_ERRLEN])
+{
+    struct learner *l;
+
+    *o = (struct offer){.is_other = true};
+    if (!s)
+        return 0;
+    o->selection = *s;
+    l = prepare(e, s, err);
+    if (!l)
+        return -1;
+    learner_free(l);
+    return remember(&o->wanted, s, err);
+}
+
+void learning_end_offer(struct offer *o)
+{
+    forget(&o->wanted);
+}
+
+int learning_allows(const struct offer *o, const struct instance *i, char err[P2P_ERRLEN])
+{
+    if (!(i->ops.flags & P2P_SCHED_NEEDS_LEARNER) || o->selection.name)
         return 0;
     snprintf(err, P2P_ERRLEN,
              "%s: it needs a learner, and none is selected; set learner.plugin in plugins.yaml",
@@ -206,22 +253,25 @@ int learning_allows(const struct engine *e, const struct instance *i, char err[P
     return -1;
 }
 
-int learning_prepare(struct engine *e, const struct instance *i, struct learner **made,
+int learning_prepare(struct engine *e, const struct instance *i, struct offer *o,
                      char err[P2P_ERRLEN])
 {
+    const struct p2p_space *space = i->has_space ? &i->space : NULL;
     struct learner *now = e->learning.learner;
-    struct selection s = learning_selection(&e->learning.wanted);
 
-    *made = NULL;
-    if (!i->has_space && i->ops.flags & P2P_SCHED_NEEDS_LEARNER) {
+    if (!space && i->ops.flags & P2P_SCHED_NEEDS_LEARNER) {
         snprintf(err, P2P_ERRLEN, "%s: it needs a learner, but has no space() to tell what of",
                  i->g.name);
         return -1;
     }
-    if (!i->has_space || !s.name || (now && space_same(&now->space, &i->space)))
+    if (!o->selection.name)
         return 0;
-    *made = make(e, &s, &i->space, err);
-    return *made ? 0 : -1;
+    if (o->is_other && !space && now)
+        space = &now->space; /* so that what it knows is not lost */
+    if (!space || (!o->is_other && now && space_same(&now->space, space)))
+        return 0;
+    o->made = make(e, &o->selection, space, err);
+    return o->made ? 0 : -2;
 }
 
 /* ---- selection ---- */
@@ -247,11 +297,9 @@ static const struct p2p_space *space_now(const struct engine *e)
     return e->learning.learner ? &e->learning.learner->space : NULL;
 }
 
-/* The new instance, if there is one, and the selection that it is of. */
-void learning_replace(struct engine *e, struct learner *made, struct wanted *wanted)
+void learning_replace(struct engine *e, struct learner *made, struct offer *o)
 {
     struct learner *left = NULL;
-    struct wanted before = {0};
 
     e->world->enter(e->ctx, NULL);
     if (made) {
@@ -261,44 +309,34 @@ void learning_replace(struct engine *e, struct learner *made, struct wanted *wan
             made->bound++;
         }
     }
-    if (wanted) {
-        before = exchange(e, *wanted);
-        e->learning.stats.selections++;
-    }
+    if (o)
+        exchange(e, o);
     e->world->leave(e->ctx);
     if (left)
         learner_free(left);
-    forget(&before);
 }
 
-static int select_one(struct engine *e, const struct selection *s, char *err)
+static int select_one(struct engine *e, const struct selection *s, struct offer *o, char *err)
 {
     const struct p2p_space *space = space_now(e);
-    struct learner *l = prepare(e, s, err);
-    struct learner *made = NULL;
-    struct wanted wanted;
-    int rc = -1;
+    struct learner *l = prepare(e, s, err), *made = NULL;
+    bool changed;
 
-    if (!l || remember(&wanted, s, err))
-        goto end;
-    if (!change_current(e, l) && space) {
+    if (!l)
+        return -1;
+    changed = change_current(e, l);
+    learner_free(l);
+    if (!changed && space) {
         made = make(e, s, space, err);
-        if (!made) {
-            forget(&wanted);
-            goto end;
-        }
+        if (!made)
+            return -1;
     }
-    learning_replace(e, made, &wanted);
-    rc = 0;
-end:
-    if (l)
-        learner_free(l);
-    return rc;
+    learning_replace(e, made, o);
+    return 0;
 }
 
-static int select_none(struct engine *e, char *err)
+static int select_none(struct engine *e, struct offer *o, char *err)
 {
-    struct wanted before;
     struct learner *left;
 
     if (e->current && e->current->ops.flags & P2P_SCHED_NEEDS_LEARNER) {
@@ -307,26 +345,24 @@ static int select_none(struct engine *e, char *err)
         return -1;
     }
     e->world->enter(e->ctx, NULL);
-    left = e->learning.learner;
-    if (left) {
-        rebind_all(e, left, NULL);
-        e->learning.learner = NULL;
-        e->learning.stats.instances--;
-    }
-    before = exchange(e, (struct wanted){0});
+    left = drop(e);
+    exchange(e, o);
     e->world->leave(e->ctx);
     if (left)
         learner_free(left);
-    forget(&before);
     return 0;
 }
 
 int engine_select_learner(struct engine *e, const struct selection *s, char err[P2P_ERRLEN])
 {
+    struct offer offer;
     int rc;
 
     pthread_mutex_lock(&e->selecting);
-    rc = s ? select_one(e, s, err) : select_none(e, err);
+    rc = learning_other_offer(e, s, &offer, err);
+    if (rc == 0)
+        rc = s ? select_one(e, s, &offer, err) : select_none(e, &offer, err);
+    learning_end_offer(&offer);
     if (rc) {
         e->world->enter(e->ctx, NULL);
         e->learning.stats.failed_selections++;

@@ -61,26 +61,38 @@ struct instance *engine_unpin(struct engine *e, struct instance *i, struct decis
 void learning_init(struct engine *e);
 void learning_release(struct engine *e); /* the schedulers have ended */
 
+/* The learner for a scheduler that is selected: the one that is, or another selection. */
+struct offer {
+    struct selection selection; /* name is NULL for none */
+    bool is_other;
+    struct wanted wanted; /* of another one, to be remembered */
+    struct learner *made; /* by learning_prepare, or NULL */
+};
+/* All while selecting.  The second one checks it: 0 or -1 with a reason. */
+struct offer learning_same_offer(const struct engine *e);
+int learning_other_offer(struct engine *e, const struct selection *s, struct offer *o,
+                         char err[P2P_ERRLEN]);
+void learning_end_offer(struct offer *o);
 /* Before the scheduler is started: 0, or -1 when it needs a learner and none is selected. */
-int learning_allows(const struct engine *e, const struct instance *i, char err[P2P_ERRLEN]);
-/* The learner of a scheduler that was started: *made is a new instance, or NULL when it
- * takes the one that is there, or asks none.  0, or -1 with a reason.  While selecting. */
-int learning_prepare(struct engine *e, const struct instance *i, struct learner **made,
+int learning_allows(const struct offer *o, const struct instance *i, char err[P2P_ERRLEN]);
+/* When it was started: makes the learner, unless that which is there will do or it asks
+ * none.  0, or -1 for the scheduler's and -2 for the learner's fault, with a reason. */
+int learning_prepare(struct engine *e, const struct instance *i, struct offer *o,
                      char err[P2P_ERRLEN]);
 /* Under the lock.  Binds a scheduler that becomes the current one; a learner that nobody
  * asks any more is returned, to be freed after the lock was left. */
-struct learner *learning_bind(struct engine *e, struct instance *i, struct learner *made);
+struct learner *learning_bind(struct engine *e, struct instance *i, struct offer *o);
 /* Under the lock: a scheduler ends, and takes its learner along if it was the last. */
 void learning_unbind(struct engine *e, struct instance *i);
 /* Under the lock: what engine_learn does. */
 void learning_go_on(struct engine *e, uint64_t now_ns);
 
 /* While selecting: what is selected, a started instance without a table of episodes, and
- * how it takes over from one of the same space.  `wanted`, if not NULL, is remembered. */
+ * how it takes over from the one that is; the offer, if not NULL, is remembered. */
 struct selection learning_selection(const struct wanted *w);
 struct learner *learning_make(struct engine *e, const struct selection *s,
                               const struct p2p_space *space, char *err);
-void learning_replace(struct engine *e, struct learner *made, struct wanted *wanted);
+void learning_replace(struct engine *e, struct learner *made, struct offer *o);
 
 /* What a scheduler's host does; under the lock: learning_act.c */
 bool learning_act(struct instance *i, const float *state, uint64_t mask, struct p2p_choice *out);

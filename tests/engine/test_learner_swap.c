@@ -163,7 +163,7 @@ static void taken_away_it_leaves_its_jobs_alone(void **state)
     assert_int_equal(pupil_stats(f).instances, 1);
 }
 
-/* ---- what it knows ---- */
+/* ---- both at once ---- */
 
 /* So many transitions. */
 static void teach(struct fake *f, unsigned n)
@@ -172,6 +172,86 @@ static void teach(struct fake *f, unsigned n)
         assert_int_equal(engine_reward(f->engine, pupil_ask(f), 1, NULL, 0), REWARD_TAKEN);
     pupil_learn(f);
 }
+
+/* An asker of so many dimensions and a pupil that takes so many. */
+static int try_pair(struct fake *f, const char *scheduler, const char *dims, const char *learner,
+                    const char *most_dims)
+{
+    static const char *const names[2] = {"dims", "most_dims"};
+    struct selection s = {.name = scheduler, .names = &names[0], .values = &dims, .n = 1};
+    struct selection l = {.name = learner, .names = &names[1], .values = &most_dims, .n = 1};
+
+    return engine_select_pair(f->engine, &s, learner ? &l : NULL, f->err);
+}
+
+static void a_pair_is_selected_as_one(void **state)
+{
+    struct fake *f = *state;
+
+    assert_int_equal(try_pair(f, "needy", "3", "pupil", "3"), 0);
+    assert_true(pupil_ask(f) > 0);
+    /* Neither would do with the other's old one. */
+    assert_int_equal(try_pair(f, "needy", "4", "pupil", "4"), 0);
+    assert_int_equal(pupil_now(f).n_dims, 4);
+    assert_int_equal(pupil_try_select(f, "pupil", "most_dims", "2", NULL), -1);
+    assert_int_equal(try_pair(f, "needy", "2", "pupil", "2"), 0);
+    assert_int_equal(pupil_now(f).n_dims, 2);
+    assert_int_equal(pupil_stats(f).instances, 1);
+    assert_int_equal(pupil_stats(f).selections, 3);
+    assert_int_equal(fake_stats(f).instances, 1);
+}
+
+static void a_pair_that_fails_changes_nothing(void **state)
+{
+    static const char *const wrong[][5] = {
+        {"nobody", "2", "pupil", "3", "no scheduler 'nobody'"},
+        {"asker", "9", "pupil", "3", "dims: "},
+        {"needy", "2", NULL, NULL, "needs a learner"},
+        {"mute", "2", "pupil", "3", "no space()"},
+        {"asker", "2", "nobody", "3", "no learner 'nobody'"},
+        {"asker", "2", "heir", "9", "most_dims: "},
+        {"asker", "4", "heir", "2", "4 dimensions are too many"},
+    };
+    struct fake *f = *state;
+    uint64_t learner, episode;
+
+    assert_int_equal(try_pair(f, "needy", "2", "pupil", "3"), 0);
+    learner = pupil_now(f).generation;
+    episode = pupil_ask(f);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const char *const *w = wrong[i];
+
+        assert_int_equal(try_pair(f, w[0], w[1], w[2], w[3]), i < 4 ? -1 : -2);
+        if (!strstr(f->err, w[4]))
+            fail_msg("'%s' is not said in: %s", w[4], f->err);
+        assert_true(pupil_now(f).generation == learner);
+        assert_string_equal(pupil_now(f).plugin, "pupil");
+    }
+    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(fake_stats(f).failed_selections, 4);
+    assert_int_equal(pupil_stats(f).failed_selections, 3);
+}
+
+static void a_pair_may_have_no_learner(void **state)
+{
+    struct fake *f = *state;
+    struct fake_job open;
+
+    assert_int_equal(try_pair(f, "asker", "2", "pupil", "3"), 0);
+    fake_begin(f, &open, 0);
+    assert_int_equal(try_pair(f, "asker", "3", NULL, NULL), 0);
+    assert_int_equal(pupil_stats(f).instances, 0);
+    assert_int_equal(fake_said(f, "p fini"), 1);
+    assert_string_equal(pupil_now(f).plugin, "");
+    fake_end(&open, P2P_OUT_RAN);
+    /* One that asks nobody keeps what the learner knows. */
+    assert_int_equal(try_pair(f, "asker", "2", "pupil", "3"), 0);
+    teach(f, 2);
+    assert_int_equal(try_pair(f, "loner", "2", "heir", "3"), 0);
+    assert_int_equal(fake_said(f, "loaded, knows 2\n"), 1);
+}
+
+/* ---- what it knows ---- */
 
 static void the_next_learner_knows_what_the_last_one_knew(void **state)
 {
@@ -250,6 +330,9 @@ int main(void)
         TEST(it_takes_over_what_is_open_and_what_waits),
         TEST(jobs_of_a_retired_scheduler_ask_it_too),
         TEST(taken_away_it_leaves_its_jobs_alone),
+        TEST(a_pair_is_selected_as_one),
+        TEST(a_pair_that_fails_changes_nothing),
+        TEST(a_pair_may_have_no_learner),
         TEST(the_next_learner_knows_what_the_last_one_knew),
         TEST(another_format_starts_afresh),
         TEST(who_does_not_save_or_load_is_followed_by_a_fresh_one),
