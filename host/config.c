@@ -83,6 +83,22 @@ static const struct p2p_param scheduler_keys[] = {
         "forwards a job may make, whatever the plugins say"),
     P2P_PARAM_END};
 
+static const struct p2p_param learner_keys[] = {
+    STRING(struct learner_config, plugin, "",
+           "which learner a scheduler that learns asks: its name; empty: none"),
+    STRING(struct learner_config, file, "",
+           "where what it knows is kept over a restart; empty: nowhere"),
+    DURATION(struct learner_config, save_interval, 300 * SECOND, 0, 24 * HOUR,
+             "how often it is saved; 0s: only when it is replaced and at the stop"),
+    INT(struct learner_config, most_episodes, 65536, 1, 16777216,
+        "choices that wait for their reward; beyond it the oldest is given up"),
+    DURATION(struct learner_config, expiry, 60 * SECOND, 1e6, 24 * HOUR,
+             "a choice without a reward is given up after it"),
+    INT(struct learner_config, batch, 32, 1, 65536, "rewarded choices that are learned at once"),
+    DURATION(struct learner_config, batch_interval, 1e8, 1e6, HOUR,
+             "fewer than a batch are learned after it"),
+    P2P_PARAM_END};
+
 static const struct p2p_param peers_keys[] = {
     DURATION(struct peers_config, retry, 1 * SECOND, 1e7, HOUR,
              "a peer that failed is asked again after it, then less and less often"),
@@ -152,6 +168,7 @@ const struct config_section config_sections[] = {
     {"limits", limits_keys, offsetof(struct config, limits)},
     {"plugins", plugins_keys, offsetof(struct config, plugins)},
     {"scheduler", scheduler_keys, offsetof(struct config, scheduler)},
+    {"learner", learner_keys, offsetof(struct config, learner)},
     {"peers", peers_keys, offsetof(struct config, peers)},
     {"discovery", discovery_keys, offsetof(struct config, discovery)},
     {"security", security_keys, offsetof(struct config, security)},
@@ -211,9 +228,13 @@ void config_place(const struct config *c, const char *section, const char *key, 
     place(c, line, what, out, size);
 }
 
-void config_parameter_place(const struct config *c, const struct pair *p, char *out, size_t size)
+void config_parameter_place(const struct config *c, const char *section, const struct pair *p,
+                            char *out, size_t size)
 {
-    place(c, p->line, "scheduler.parameters", out, size);
+    char what[48];
+
+    snprintf(what, sizeof(what), "%s.parameters", section);
+    place(c, p->line, what, out, size);
 }
 
 char *config_expand(const char *text)
@@ -223,24 +244,27 @@ char *config_expand(const char *text)
 
 /* ---- lists that grow ---- */
 
-void config_clear_parameters(struct scheduler_config *s)
+struct pairs *config_parameters(struct config *c, const char *section)
 {
-    for (unsigned i = 0; i < s->n_parameters; i++) {
-        free(s->parameters[i].name);
-        free(s->parameters[i].value);
-    }
-    free(s->parameters);
-    s->parameters = NULL;
-    s->n_parameters = 0;
-    s->parameters_by_order = false;
+    if (strcmp(section, "scheduler") == 0)
+        return &c->scheduler.parameters;
+    return strcmp(section, "learner") == 0 ? &c->learner.parameters : NULL;
 }
 
-int config_add_parameter(struct scheduler_config *s, const char *name, const char *value, int line,
-                         char *err)
+void config_clear_parameters(struct pairs *p)
 {
-    struct pair *grown = s->n_parameters < CONFIG_MAX_PARAMETERS
-                             ? realloc(s->parameters, (s->n_parameters + 1) * sizeof(*grown))
-                             : NULL;
+    for (unsigned i = 0; i < p->n; i++) {
+        free(p->list[i].name);
+        free(p->list[i].value);
+    }
+    free(p->list);
+    memset(p, 0, sizeof(*p));
+}
+
+int config_add_parameter(struct pairs *to, const char *name, const char *value, int line, char *err)
+{
+    struct pair *grown =
+        to->n < CONFIG_MAX_PARAMETERS ? realloc(to->list, (to->n + 1) * sizeof(*grown)) : NULL;
     struct pair *p;
 
     if (!grown) {
@@ -248,10 +272,10 @@ int config_add_parameter(struct scheduler_config *s, const char *name, const cha
                  CONFIG_MAX_PARAMETERS);
         return -1;
     }
-    s->parameters = grown;
-    p = &grown[s->n_parameters];
+    to->list = grown;
+    p = &grown[to->n];
     *p = (struct pair){name ? strdup(name) : NULL, strdup(value), line};
-    s->n_parameters++;
+    to->n++;
     if (p->value && (p->name || !name))
         return 0;
     snprintf(err, P2P_ERRLEN, "out of memory");
@@ -355,7 +379,8 @@ void config_release(struct config *c)
 {
     for (const struct config_section *s = config_sections; s->name; s++)
         params_release(s->keys, (char *)c + s->offset);
-    config_clear_parameters(&c->scheduler);
+    config_clear_parameters(&c->scheduler.parameters);
+    config_clear_parameters(&c->learner.parameters);
     config_clear_peers(config_peers(c));
     config_clear_peers(config_seeds(c));
     for (unsigned i = 0; i < c->n_functions; i++)

@@ -61,15 +61,31 @@ struct pair {
     int line;
 };
 
+/* Of a plugin, as written; the plugin's table checks them. */
+struct pairs {
+    struct pair *list;
+    unsigned n;
+    bool by_order; /* a YAML list: names are NULL */
+};
+
 struct scheduler_config {
-    const char *plugin;      /* own name or alias; "power_of_choices" */
-    int64_t fallback;        /* enum engine_fallback */
-    int64_t drain_timeout;   /* 30s */
-    int64_t probe_timeout;   /* 1s */
-    int64_t max_hops;        /* hard limit of the node against loops, 16 */
-    struct pair *parameters; /* as written; the plugin's table checks them */
-    unsigned n_parameters;
-    bool parameters_by_order; /* a YAML list: names are NULL */
+    const char *plugin;    /* own name or alias; "power_of_choices" */
+    int64_t fallback;      /* enum engine_fallback */
+    int64_t drain_timeout; /* 30s */
+    int64_t probe_timeout; /* 1s */
+    int64_t max_hops;      /* hard limit of the node against loops, 16 */
+    struct pairs parameters;
+};
+
+struct learner_config {
+    const char *plugin;     /* its name; "" = none */
+    const char *file;       /* where what it knows is kept; "" = nowhere */
+    int64_t save_interval;  /* 5m; 0 = only at a swap and at the stop */
+    int64_t most_episodes;  /* that wait for a reward, 65536 */
+    int64_t expiry;         /* of an episode, 60s */
+    int64_t batch;          /* transitions learned at once, 32 */
+    int64_t batch_interval; /* fewer are learned after it, 100ms */
+    struct pairs parameters;
 };
 
 struct peers_config {
@@ -142,6 +158,7 @@ struct config {
     struct limits_config limits;
     struct plugins_config plugins;
     struct scheduler_config scheduler;
+    struct learner_config learner;
     struct peers_config peers;
     struct peer_config *peer; /* never this node itself: an entry that equals
                                  listen:port is skipped, so that all nodes of a
@@ -168,8 +185,9 @@ void config_each_key(void (*key)(void *ctx, const char *section, const struct p2
  * "--set node.listen", or "plugins.yaml: node.listen" for a default. */
 void config_place(const struct config *c, const char *section, const char *key, char *out,
                   size_t size);
-/* The same for a parameter of the scheduler: "plugins.yaml:12: scheduler.parameters". */
-void config_parameter_place(const struct config *c, const struct pair *p, char *out, size_t size);
+/* The same for a parameter of a plugin: "plugins.yaml:12: scheduler.parameters". */
+void config_parameter_place(const struct config *c, const char *section, const struct pair *p,
+                            char *out, size_t size);
 
 /* The value of one plain setting as text, for GET /configuration.  `base` is the
  * section's struct inside a config. */

@@ -8,22 +8,20 @@
 #include "host/config_yaml.h"
 
 /* A change of a parameter, or one more. */
-static int override_parameter(struct config *c, const char *name, const char *value, char *why)
+static int override_parameter(struct pairs *to, const char *name, const char *value, char *why)
 {
-    struct scheduler_config *s = &c->scheduler;
-
-    if (s->parameters_by_order) {
+    if (to->by_order) {
         snprintf(why, P2P_ERRLEN, "the file gives the parameters as a list, so they have no names");
         return -1;
     }
-    for (unsigned i = 0; i < s->n_parameters; i++)
-        if (strcmp(s->parameters[i].name, name) == 0) {
-            free(s->parameters[i].value);
-            s->parameters[i].value = strdup(value);
-            s->parameters[i].line = 0;
+    for (unsigned i = 0; i < to->n; i++)
+        if (strcmp(to->list[i].name, name) == 0) {
+            free(to->list[i].value);
+            to->list[i].value = strdup(value);
+            to->list[i].line = 0;
             return 0;
         }
-    return config_add_parameter(s, name, value, 0, why);
+    return config_add_parameter(to, name, value, 0, why);
 }
 
 static int override_peers(struct peer_list to, const char *list, char *why)
@@ -39,6 +37,11 @@ static int override_peers(struct peer_list to, const char *list, char *why)
     return rc;
 }
 
+static const char *plugin_of(const struct config *c, const char *section)
+{
+    return strcmp(section, "learner") == 0 ? c->learner.plugin : c->scheduler.plugin;
+}
+
 static int set_by_path(struct config *c, const char *section, const char *key, const char *value,
                        char *why)
 {
@@ -49,27 +52,27 @@ static int set_by_path(struct config *c, const char *section, const char *key, c
 
     for (const struct config_section *s = config_sections; s->name; s++) {
         const struct p2p_param *p = params_find(s->keys, key);
+        struct pairs *own = config_parameters(c, s->name);
 
         if (strcmp(s->name, section) != 0)
             continue;
         /* Another plugin than the file's does not take the file's parameters. */
-        if (p && strcmp(section, "scheduler") == 0 && strcmp(key, "plugin") == 0 &&
-            strcmp(c->scheduler.plugin, value) != 0)
-            config_clear_parameters(&c->scheduler);
+        if (p && own && strcmp(key, "plugin") == 0 && strcmp(plugin_of(c, section), value) != 0)
+            config_clear_parameters(own);
         if (p && config_note_line(c, p, 0)) {
             snprintf(why, P2P_ERRLEN, "out of memory");
             return -1;
         }
         if (p)
             return params_set(p, (char *)c + s->offset, value, why);
-        if (strcmp(section, "scheduler") == 0 && strncmp(key, parameters, strlen(parameters)) == 0)
-            return override_parameter(c, key + strlen(parameters), value, why);
+        if (own && strncmp(key, parameters, strlen(parameters)) == 0)
+            return override_parameter(own, key + strlen(parameters), value, why);
         if (strcmp(section, "peers") == 0 && strcmp(key, "nodes") == 0)
             return override_peers(config_peers(c), value, why);
         if (strcmp(section, "discovery") == 0 && strcmp(key, "seeds") == 0)
             return override_peers(config_seeds(c), value, why);
         suggest_names(s->keys,
-                      strcmp(section, "scheduler") == 0   ? more[0]
+                      own                                 ? more[0]
                       : strcmp(section, "peers") == 0     ? more[1]
                       : strcmp(section, "discovery") == 0 ? more[2]
                                                           : NULL,
@@ -79,7 +82,7 @@ static int set_by_path(struct config *c, const char *section, const char *key, c
     }
     snprintf(why, P2P_ERRLEN,
              "no such section; allowed: node, log, limits, plugins, scheduler, "
-             "peers, discovery, security (functions are set in the file)");
+             "learner, peers, discovery, security (functions are set in the file)");
     return -1;
 }
 

@@ -22,16 +22,20 @@ static char *copy(const struct reader *r, const yaml_node_t *at, const char *tex
     return s;
 }
 
-/* ---- scheduler.parameters ---- */
+/* ---- scheduler.parameters, learner.parameters ---- */
 
-static int add_parameter(struct reader *r, const yaml_node_t *at, const char *name,
-                         const char *value)
+struct parameters_of {
+    struct pairs *to;
+    char name[32]; /* "scheduler.parameters" */
+};
+
+static int add_parameter(struct reader *r, const struct parameters_of *of, const yaml_node_t *at,
+                         const char *name, const char *value)
 {
     char why[P2P_ERRLEN];
 
-    if (config_add_parameter(&config_of(r)->scheduler, name, value, (int)at->start_mark.line + 1,
-                             why))
-        return reader_fail(r, at, "scheduler.parameters: %s", why);
+    if (config_add_parameter(of->to, name, value, (int)at->start_mark.line + 1, why))
+        return reader_fail(r, at, "%s: %s", of->name, why);
     return 0;
 }
 
@@ -40,19 +44,22 @@ static int read_parameter(struct reader *r, void *ctx, const char *key, const ya
 {
     const char *text = reader_text(r, value, "a parameter");
 
-    (void)ctx;
-    return text ? add_parameter(r, key_at, key, text) : -1;
+    return text ? add_parameter(r, ctx, key_at, key, text) : -1;
 }
 
-static int read_parameters(struct reader *r, const yaml_node_t *n)
+static int read_parameters(struct reader *r, struct pairs *to, const char *section,
+                           const yaml_node_t *n)
 {
+    struct parameters_of of = {.to = to};
+
+    snprintf(of.name, sizeof(of.name), "%s.parameters", section);
     if (n->type != YAML_SEQUENCE_NODE)
-        return reader_each(r, n, "scheduler.parameters", read_parameter, NULL);
-    config_of(r)->scheduler.parameters_by_order = true;
+        return reader_each(r, n, of.name, read_parameter, &of);
+    to->by_order = true;
     for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
         const char *text = reader_text(r, reader_node(r, *i), "a parameter");
 
-        if (!text || add_parameter(r, reader_node(r, *i), NULL, text))
+        if (!text || add_parameter(r, &of, reader_node(r, *i), NULL, text))
             return -1;
     }
     return 0;
@@ -282,15 +289,16 @@ static int read_key(struct reader *r, void *ctx, const char *key, const yaml_nod
 {
     const struct config_section *s = ctx;
     const struct p2p_param *p = params_find(s->keys, key);
+    struct pairs *parameters = config_parameters(config_of(r), s->name);
     const char *more[2] = {NULL, NULL};
 
     if (p && config_note_line(config_of(r), p, (int)value->start_mark.line + 1))
         return reader_fail(r, value, "out of memory");
     if (p)
         return reader_set(r, s->name, p, (char *)r->ctx + s->offset, value);
-    if (strcmp(s->name, "scheduler") == 0) {
+    if (parameters) {
         if (strcmp(key, "parameters") == 0)
-            return read_parameters(r, value);
+            return read_parameters(r, parameters, s->name, value);
         more[0] = "parameters";
     } else if (strcmp(s->name, "peers") == 0) {
         if (strcmp(key, "nodes") == 0)

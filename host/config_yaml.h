@@ -28,9 +28,11 @@ struct key_line {
 int config_note_line(struct config *c, const struct p2p_param *key, int line);
 
 /* Each 0, or -1 with a reason that does not name the place. */
-int config_add_parameter(struct scheduler_config *s, const char *name, const char *value, int line,
+int config_add_parameter(struct pairs *to, const char *name, const char *value, int line,
                          char *err);
-void config_clear_parameters(struct scheduler_config *s);
+void config_clear_parameters(struct pairs *p);
+/* Those of section "scheduler" or "learner"; NULL for another one, which has none. */
+struct pairs *config_parameters(struct config *c, const char *section);
 
 /* peers.nodes and discovery.seeds: lists of the same form. */
 struct peer_list {

@@ -21,41 +21,6 @@ static struct engine_settings engine_settings(const struct config *c)
     };
 }
 
-int node_select(struct node *n, const struct config *c, char err[P2P_ERRLEN])
-{
-    const struct scheduler_config *s = &c->scheduler;
-    const char **names = calloc(s->n_parameters + 1, sizeof(*names));
-    const char **values = calloc(s->n_parameters + 1, sizeof(*values));
-    uint32_t wrong = UINT32_MAX;
-    struct selection selection = {
-        .name = s->plugin, .values = values, .n = s->n_parameters, .wrong = &wrong};
-    char why[P2P_ERRLEN], where[CONFIG_PLACE];
-    int rc = -1;
-
-    if (!names || !values) {
-        snprintf(err, P2P_ERRLEN, "out of memory");
-        goto end;
-    }
-    for (unsigned i = 0; i < s->n_parameters; i++) {
-        names[i] = s->parameters[i].name;
-        values[i] = s->parameters[i].value;
-    }
-    if (!s->parameters_by_order)
-        selection.names = names;
-    rc = engine_select(n->engine, &selection, why);
-    if (rc) {
-        if (wrong < s->n_parameters)
-            config_parameter_place(c, &s->parameters[wrong], where, sizeof(where));
-        else
-            config_place(c, "scheduler", "plugin", where, sizeof(where));
-        snprintf(err, P2P_ERRLEN, "%s: %s", where, why);
-    }
-end:
-    free(names);
-    free(values);
-    return rc;
-}
-
 static void quote(char *out, size_t size, const char *text)
 {
     cJSON *s = cJSON_CreateString(text);
@@ -214,10 +179,11 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
         snprintf(err, P2P_ERRLEN, "out of memory");
         goto fail;
     }
+    node_learner_configure(n, c, true);
     slots_configure(&n->slots, (uint32_t)c->node.slots, (uint32_t)c->node.queue, true);
     n->peers.retry_ns = (uint64_t)c->peers.retry;
-    if (peers_configure(&n->peers, c->peer, c->n_peers, err) || node_select(n, c, err) ||
-        make_shards(n, c, err))
+    if (peers_configure(&n->peers, c->peer, c->n_peers, err) ||
+        node_select(n, c, SELECT_BOTH, err) || make_shards(n, c, err))
         goto fail;
     table = make_functions(n, n->config, err);
     if (!table)
@@ -264,8 +230,10 @@ struct comparison {
 
 static void compare(void *ctx, const char *section, const struct p2p_param *p)
 {
-    static const char *const fixed[] = {"node", "limits", "plugins", "discovery", "security"};
-    static const char *const live[] = {"slots", "queue", "stop_timeout"};
+    static const char *const fixed[] = {"node",    "limits",    "plugins",
+                                        "learner", "discovery", "security"};
+    static const char *const live[] = {"slots", "queue",         "stop_timeout", "plugin",
+                                       "file",  "save_interval", "expiry",       "batch_interval"};
     const struct comparison *c = ctx;
     char old[256], new[256];
     bool is_fixed = false;
@@ -286,15 +254,13 @@ static void compare(void *ctx, const char *section, const struct p2p_param *p)
               LOG_STR("key", p->name), LOG_STR("now", old), LOG_STR("wanted", new));
 }
 
-static bool same_scheduler(const struct scheduler_config *a, const struct scheduler_config *b)
+static bool same_parameters(const struct pairs *a, const struct pairs *b)
 {
-    if (strcmp(a->plugin, b->plugin) != 0 || a->n_parameters != b->n_parameters ||
-        a->parameters_by_order != b->parameters_by_order)
+    if (a->n != b->n || a->by_order != b->by_order)
         return false;
-    for (unsigned i = 0; i < a->n_parameters; i++)
-        if ((!a->parameters_by_order &&
-             strcmp(a->parameters[i].name, b->parameters[i].name) != 0) ||
-            strcmp(a->parameters[i].value, b->parameters[i].value) != 0)
+    for (unsigned i = 0; i < a->n; i++)
+        if ((!a->by_order && strcmp(a->list[i].name, b->list[i].name) != 0) ||
+            strcmp(a->list[i].value, b->list[i].value) != 0)
             return false;
     return true;
 }
@@ -317,14 +283,49 @@ static bool is_rebuilt(struct node *n)
 
 /* What was POSTed stays, unless the file wants another scheduler than it did before;
  * the one of the file is taken again when it was built again. */
-static bool wants_selection(struct node *n, const struct config *c)
+static bool wants_scheduler(struct node *n, const struct config *c)
 {
+    const struct scheduler_config *before = &n->config->config.scheduler;
     struct engine_current now;
 
-    if (!same_scheduler(&n->config->config.scheduler, &c->scheduler))
+    if (strcmp(before->plugin, c->scheduler.plugin) != 0 ||
+        !same_parameters(&before->parameters, &c->scheduler.parameters))
         return true;
     engine_describe(n->engine, &now);
     return strcmp(now.name, c->scheduler.plugin) == 0 && is_rebuilt(n);
+}
+
+static bool wants_learner(struct node *n, const struct config *c)
+{
+    const struct learner_config *before = &n->config->config.learner;
+    struct engine_learner now;
+    struct catalog_learner hit;
+    char err[P2P_ERRLEN];
+    bool rebuilt;
+
+    if (strcmp(before->plugin, c->learner.plugin) != 0 ||
+        !same_parameters(&before->parameters, &c->learner.parameters))
+        return true;
+    engine_learner_describe(n->engine, &now);
+    if (!now.at_work || catalog_find_learner(n->catalog, now.plugin, &hit, err))
+        return false;
+    rebuilt = strcmp(hit.module->hash, now.hash) != 0;
+    module_unref(hit.module);
+    return rebuilt;
+}
+
+/* What the configuration wants anew; 0, or -1 and nothing changed. */
+static int select_again(struct node *n, const struct config *c, char err[P2P_ERRLEN])
+{
+    bool scheduler = wants_scheduler(n, c), learner = wants_learner(n, c);
+
+    if (!scheduler && !learner)
+        return 0;
+    return node_select(n, c,
+                       scheduler && learner ? SELECT_BOTH
+                       : scheduler          ? SELECT_SCHEDULER
+                                            : SELECT_LEARNER,
+                       err);
 }
 
 static bool same_seeds(const struct discovery_config *a, const struct discovery_config *b)
@@ -363,7 +364,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     table = make_functions(n, c, err);
     if (!table)
         goto end;
-    if (wants_selection(n, &c->config) && node_select(n, &c->config, err)) {
+    if (select_again(n, &c->config, err)) {
         function_table_unref(table);
         goto end;
     }
@@ -373,6 +374,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
         goto end; /* out of memory: the peers are as before */
     settings = engine_settings(&c->config);
     engine_configure(n->engine, &settings);
+    node_learner_configure(n, &c->config, false);
     slots_configure(&n->slots, (uint32_t)c->config.node.slots, (uint32_t)c->config.node.queue,
                     true);
     n->max_hops = (uint32_t)c->config.scheduler.max_hops;

@@ -8,6 +8,7 @@
 #include "host/access.h"
 #include "host/discovery/discovery.h"
 #include "host/functions.h"
+#include "host/learner.h"
 #include "host/messages.h"
 #include "host/peers.h"
 #include "host/run_dir.h"
@@ -32,6 +33,7 @@ struct node {
     struct function_names names;
     struct catalog *catalog;
     struct engine *engine;
+    struct node_learner learner;
     struct access access;
     struct peers peers;
     struct messages messages;
@@ -81,8 +83,10 @@ void node_scan_plugins(struct node *n);
 /* Watches the folder from now on.  watch.c  [main thread] */
 void node_watch_plugins(struct node *n);
 void node_unwatch_plugins(struct node *n);
-/* Selects the scheduler of a configuration. */
-int node_select(struct node *n, const struct config *c, char err[P2P_ERRLEN]);
+/* Selects the scheduler of a configuration, its learner, or both.  select.c */
+enum node_selection { SELECT_SCHEDULER, SELECT_LEARNER, SELECT_BOTH };
+int node_select(struct node *n, const struct config *c, enum node_selection what,
+                char err[P2P_ERRLEN]);
 
 /* What a call to a peer showed of it; told when that changes whether it is up.  `why` may be
  * NULL when it answered.  forward.c  [any thread] */

@@ -125,6 +125,7 @@ static void on_housekeeping(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     engine_drain(n->engine);
+    node_learner_housekeep(n);
 }
 
 static void on_revive(struct ev_loop *loop, ev_timer *w, int events)
@@ -223,13 +224,21 @@ static void end_signals(void)
     pthread_sigmask(SIG_BLOCK, &ours, NULL);
 }
 
+static int open_node(struct node *n, char err[P2P_ERRLEN])
+{
+    if (node_listen(n, err) || discovery_start(n, err))
+        return -1;
+    node_learner_start(n);
+    return start_threads(n, err);
+}
+
 int node_run(struct node *n, char err[P2P_ERRLEN])
 {
     struct engine_current now;
 
     signal(SIGPIPE, SIG_IGN);
     start_watchers(n); /* whoever sees it serve may signal it */
-    if (node_listen(n, err) || discovery_start(n, err) || start_threads(n, err)) {
+    if (open_node(n, err)) {
         discovery_stop(n);
         stop_watchers(n);
         return -1;
@@ -245,6 +254,7 @@ int node_run(struct node *n, char err[P2P_ERRLEN])
     end_signals();
     discovery_stop(n);
     stop_watchers(n);
+    node_learner_stop(n);
     log_event(LOG_INFO, "stopped");
     return 0;
 }

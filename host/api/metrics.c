@@ -132,7 +132,8 @@ static void write_decisions(struct buf *b, struct node *n)
         buf_printf(b, "p2pfaas_decisions_total{action=\"%s\"} %llu\n", actions[i],
                    (unsigned long long)s.decisions[i]);
     say(b, "plugin_misbehaviour_total", "counter",
-        "actions against the rules, each replaced by the fallback");
+        "answers against the rules, each replaced: by the fallback, an action that a learner "
+        "may choose, or no choice of a learner");
     for (unsigned i = 0; i < MISBEHAVED_KINDS; i++)
         buf_printf(b, "p2pfaas_plugin_misbehaviour_total{kind=\"%s\"} %llu\n",
                    misbehaviour_name((enum misbehaviour)i), (unsigned long long)s.misbehaved[i]);
@@ -207,14 +208,55 @@ static void write_node(struct buf *b, struct node *n)
            n->reload_failures);
 }
 
+static void write_learner(struct buf *b, struct node *n)
+{
+    struct learner_stats s;
+
+    engine_learner_stats(n->engine, &s);
+    single(b, "learner_choices_total", "counter", "choices of learners, each opens an episode",
+           (double)s.choices);
+    single(b, "learner_episodes", "gauge", "choices that wait for their reward", (double)s.open);
+    say(b, "learner_episodes_ended_total", "counter",
+        "episodes that ended rewarded, without a reward in time, or because too many were open");
+    buf_printf(b,
+               "p2pfaas_learner_episodes_ended_total{how=\"rewarded\"} %llu\n"
+               "p2pfaas_learner_episodes_ended_total{how=\"expired\"} %llu\n"
+               "p2pfaas_learner_episodes_ended_total{how=\"crowded\"} %llu\n",
+               (unsigned long long)s.rewards[REWARD_TAKEN], (unsigned long long)s.expired,
+               (unsigned long long)s.crowded);
+    say(b, "learner_rewards_dropped_total", "counter", "rewards that were not taken");
+    for (unsigned i = REWARD_TAKEN + 1; i < REWARD_VERDICTS; i++)
+        buf_printf(b, "p2pfaas_learner_rewards_dropped_total{why=\"%s\"} %llu\n",
+                   reward_verdict_name((enum reward_verdict)i), (unsigned long long)s.rewards[i]);
+    single(b, "learner_batches_total", "counter", "times that learners learned", (double)s.batches);
+    single(b, "learner_transitions_total", "counter", "rewarded choices that were learned",
+           (double)s.transitions);
+    single(b, "learner_selections_total", "counter", "learners selected since the start",
+           (double)s.selections);
+    single(b, "learner_selections_failed_total", "counter", "selections of learners refused",
+           (double)s.failed_selections);
+    single(b, "learner_instances", "gauge", "learners, the current and those of retired schedulers",
+           s.instances);
+    single(b, "learner_saves_total", "counter", "times that the learner was saved",
+           n->learner.saves);
+    single(b, "learner_saves_failed_total", "counter", "times that it could not be",
+           n->learner.save_failures);
+}
+
+/* Of the plugins' own. */
+struct own_metrics {
+    struct buf *b;
+    const char *whose;
+};
+
 static void write_plugin_metric(void *ctx, const char *name, const char *help, bool is_gauge,
                                 double value)
 {
-    struct buf *b = ctx;
+    const struct own_metrics *own = ctx;
     char full[96], clean[256], escaped[2 * sizeof(clean)];
     size_t n = 0;
 
-    snprintf(full, sizeof(full), "scheduler_metric_%.64s", name);
+    snprintf(full, sizeof(full), "%s_metric_%.64s", own->whose, name);
     utf8_clean(clean, sizeof(clean), help);
     for (const char *c = clean; *c; c++) {
         if (*c == '\\' || *c == '\n')
@@ -222,7 +264,7 @@ static void write_plugin_metric(void *ctx, const char *name, const char *help, b
         escaped[n++] = *c == '\n' ? 'n' : *c;
     }
     escaped[n] = '\0';
-    single(b, full, is_gauge ? "gauge" : "counter", escaped, value);
+    single(own->b, full, is_gauge ? "gauge" : "counter", escaped, value);
 }
 
 static void write_discovery_metric(void *ctx, const char *name, const char *help, bool is_gauge,
@@ -266,11 +308,13 @@ void api_metrics(struct exchange *x)
 
     write_requests(b, n);
     write_decisions(b, n);
+    write_learner(b, n);
     write_node(b, n);
     write_peers(b, n);
     write_access(b, &n->access);
     discovery_measure(n, write_discovery_metric, b);
-    engine_plugin_metrics(n->engine, write_plugin_metric, b);
+    engine_plugin_metrics(n->engine, write_plugin_metric, &(struct own_metrics){b, "scheduler"});
+    engine_learner_metrics(n->engine, write_plugin_metric, &(struct own_metrics){b, "learner"});
     headers_add(&x->response.headers, "Content-Type", "text/plain; version=0.0.4");
     x->response.status = MHD_HTTP_OK;
 }

@@ -163,6 +163,7 @@ static void answer_post(struct exchange *x)
     if (!w || read_wanted(x, json, w))
         goto end;
     pthread_mutex_lock(&n->admin);
+    node_learner_leaves(n);
     if (engine_select(n->engine, &w->selection, err)) {
         log_event(LOG_WARN, "scheduler not selected", LOG_STR("name", w->selection.name),
                   LOG_STR("why", err));
@@ -174,6 +175,7 @@ static void answer_post(struct exchange *x)
         engine_describe(n->engine, &now);
         log_event(LOG_INFO, "scheduler selected", LOG_STR("scheduler", now.full),
                   LOG_STR("file", now.file), LOG_INT("generation", now.generation));
+        node_learner_comes(n, &n->config->config);
         x->response.status = MHD_HTTP_OK;
     }
     pthread_mutex_unlock(&n->admin);

@@ -74,10 +74,10 @@ static void check(const struct config *c)
     must(c->n_peers <= CONFIG_MAX_PEERS);
     for (unsigned i = 0; i < c->n_peers; i++)
         must(c->peer[i].name && c->peer[i].address && c->peer[i].endpoint.length > 0);
-    must(c->scheduler.n_parameters <= CONFIG_MAX_PARAMETERS);
-    for (unsigned i = 0; i < c->scheduler.n_parameters; i++) {
-        must(c->scheduler.parameters[i].value != NULL);
-        must(!c->scheduler.parameters[i].name == c->scheduler.parameters_by_order);
+    must(c->scheduler.parameters.n <= CONFIG_MAX_PARAMETERS);
+    for (unsigned i = 0; i < c->scheduler.parameters.n; i++) {
+        must(c->scheduler.parameters.list[i].value != NULL);
+        must(!c->scheduler.parameters.list[i].name == c->scheduler.parameters.by_order);
     }
     check_functions(c);
 }

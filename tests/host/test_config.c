@@ -83,9 +83,9 @@ static void refuses(const char *yaml, const char *override, int line, const char
 
 static void test_tables_are_sound_and_what_is_not_given_is_default(void **state)
 {
-    static const size_t sizes[] = {sizeof(c.node),      sizeof(c.log),       sizeof(c.limits),
-                                   sizeof(c.plugins),   sizeof(c.scheduler), sizeof(c.peers),
-                                   sizeof(c.discovery), sizeof(c.security)};
+    static const size_t sizes[] = {sizeof(c.node),    sizeof(c.log),       sizeof(c.limits),
+                                   sizeof(c.plugins), sizeof(c.scheduler), sizeof(c.learner),
+                                   sizeof(c.peers),   sizeof(c.discovery), sizeof(c.security)};
     size_t n = 0;
 
     (void)state;
@@ -100,7 +100,7 @@ static void test_tables_are_sound_and_what_is_not_given_is_default(void **state)
     assert_int_equal(c.node.slots, 4);
     assert_int_equal(c.node.stop_timeout, 30000000000);
     assert_string_equal(c.scheduler.plugin, "power_of_choices");
-    assert_int_equal(c.n_peers + c.n_functions + c.scheduler.n_parameters, 0);
+    assert_int_equal(c.n_peers + c.n_functions + c.scheduler.parameters.n, 0);
     reads("", NULL);
     reads("---\n", NULL);
     reads("{}", NULL);
@@ -213,29 +213,68 @@ static void test_the_place_of_a_setting_is_known(void **state)
     config_place(&c, "node", "queue", where, sizeof(where));
     snprintf(wanted, sizeof(wanted), "%s: node.queue", path);
     assert_string_equal(where, wanted);
-    config_parameter_place(&c, &in_file, where, sizeof(where));
+    config_parameter_place(&c, "scheduler", &in_file, where, sizeof(where));
     snprintf(wanted, sizeof(wanted), "%s:7: scheduler.parameters", path);
     assert_string_equal(where, wanted);
-    config_parameter_place(&c, &said, where, sizeof(where));
+    config_parameter_place(&c, "scheduler", &said, where, sizeof(where));
     assert_string_equal(where, "--set scheduler.parameters");
     reads("scheduler:\n  parameters:\n    fanout: 2\n", "scheduler.parameters.fanout=3");
-    assert_int_equal(c.scheduler.parameters[0].line, 0);
+    assert_int_equal(c.scheduler.parameters.list[0].line, 0);
 }
 
 static void test_parameters_are_kept_as_written_with_their_lines(void **state)
 {
     (void)state;
     reads("scheduler:\n  parameters:\n    fanout: 2\n    rate: 1e1\n", NULL);
-    assert_int_equal(c.scheduler.n_parameters, 2);
-    assert_false(c.scheduler.parameters_by_order);
-    assert_string_equal(c.scheduler.parameters[1].name, "rate");
-    assert_string_equal(c.scheduler.parameters[1].value, "1e1");
-    assert_int_equal(c.scheduler.parameters[1].line, 4);
+    assert_int_equal(c.scheduler.parameters.n, 2);
+    assert_false(c.scheduler.parameters.by_order);
+    assert_string_equal(c.scheduler.parameters.list[1].name, "rate");
+    assert_string_equal(c.scheduler.parameters.list[1].value, "1e1");
+    assert_int_equal(c.scheduler.parameters.list[1].line, 4);
     reads("scheduler:\n  parameters: [2, true]\n", NULL);
-    assert_true(c.scheduler.parameters_by_order);
-    assert_null(c.scheduler.parameters[1].name);
-    assert_string_equal(c.scheduler.parameters[1].value, "true");
+    assert_true(c.scheduler.parameters.by_order);
+    assert_null(c.scheduler.parameters.list[1].name);
+    assert_string_equal(c.scheduler.parameters.list[1].value, "true");
     REFUSES(3, "scheduler:\n  parameters:\n    a: [1]\n", "a parameter is a list", "a value");
+}
+
+static void test_a_learner_is_configured_as_a_scheduler_is(void **state)
+{
+    char where[CONFIG_PLACE], wanted[CONFIG_PLACE];
+
+    (void)state;
+    reads("learner:\n", NULL);
+    assert_string_equal(c.learner.plugin, "");
+    assert_string_equal(c.learner.file, "");
+    assert_int_equal(c.learner.save_interval, INT64_C(300000000000));
+    assert_int_equal(c.learner.most_episodes, 65536);
+    assert_int_equal(c.learner.expiry, INT64_C(60000000000));
+    assert_int_equal(c.learner.batch, 32);
+    assert_int_equal(c.learner.batch_interval, 100000000);
+    reads("learner: {plugin: q, file: /x/y}\n", "learner.save_interval=0s");
+    assert_string_equal(c.learner.file, "/x/y");
+    assert_int_equal(c.learner.save_interval, 0);
+    reads("learner:\n  plugin: q\n  parameters:\n    alpha: 0.1\n", "learner.parameters.beta=2");
+    assert_int_equal(c.learner.parameters.n, 2);
+    assert_string_equal(c.learner.parameters.list[0].value, "0.1");
+    assert_int_equal(c.scheduler.parameters.n, 0);
+    config_parameter_place(&c, "learner", &c.learner.parameters.list[0], where, sizeof(where));
+    snprintf(wanted, sizeof(wanted), "%s:4: learner.parameters", path);
+    assert_string_equal(where, wanted);
+    /* Another one does not take them. */
+    reads("learner: {plugin: q, parameters: {alpha: 1}}\n", "learner.plugin=r");
+    assert_int_equal(c.learner.parameters.n, 0);
+    reads("scheduler: {plugin: s, parameters: {a: 1}}\n", "learner.plugin=r");
+    assert_int_equal(c.scheduler.parameters.n, 1);
+    reads("learner: {parameters: [1, 2]}\n", NULL);
+    assert_true(c.learner.parameters.by_order);
+    REFUSES(1, "learner: {most_episodes: 0}", "learner.most_episodes", "from 1 to 16777216");
+    REFUSES(1, "learner: {batch: 0}", "learner.batch", "from 1 to 65536");
+    REFUSES(1, "learner: {expiry: 0s}", "learner.expiry");
+    REFUSES(1, "learner: {parameter: {}}", "learner.parameter", "did you mean 'parameters'?");
+    REFUSES(1, "learner: {parameters: {a: {}}}", "a parameter is a map");
+    REFUSES_SET("", "learner.plugn=q", "learner.plugn", "did you mean 'plugin'?");
+    REFUSES_SET("learner: {parameters: [1]}", "learner.parameters.a=1", "list");
 }
 
 /* `before`, then n times `each` with a number for its #. */
@@ -259,6 +298,7 @@ static void test_numbers_of_entries_are_bounded(void **state)
     } lists[] = {
         {"scheduler:\n  parameters:\n", "    p#: 1\n", CONFIG_MAX_PARAMETERS},
         {"scheduler:\n  parameters:\n", "    - 1\n", CONFIG_MAX_PARAMETERS},
+        {"learner:\n  parameters:\n", "    p#: 1\n", CONFIG_MAX_PARAMETERS},
         {"peers:\n  nodes:\n", "  - 127.1.#\n", CONFIG_MAX_PEERS},
         {"functions:\n", "  f#: {command: a}\n", CONFIG_MAX_FUNCTIONS - 1},
         {"functions:\n  f:\n    command:\n", "    - a\n", CONFIG_MAX_ARGS},
@@ -408,13 +448,13 @@ static void test_overrides_win_over_the_file(void **state)
     reads(file, "node.port=6");
     assert_int_equal(c.node.port, 6);
     reads(file, "scheduler.parameters.x=a=b.c");
-    assert_string_equal(c.scheduler.parameters[0].value, "a=b.c");
+    assert_string_equal(c.scheduler.parameters.list[0].value, "a=b.c");
     reads(file, "scheduler.parameters.y=2");
-    assert_int_equal(c.scheduler.n_parameters, 2);
+    assert_int_equal(c.scheduler.parameters.n, 2);
     reads(file, "scheduler.plugin=a");
-    assert_int_equal(c.scheduler.n_parameters, 1);
+    assert_int_equal(c.scheduler.parameters.n, 1);
     reads(file, "scheduler.plugin=b");
-    assert_int_equal(c.scheduler.n_parameters, 0);
+    assert_int_equal(c.scheduler.parameters.n, 0);
     reads(file, "peers.nodes=127.0.0.3, 127.0.0.4,");
     assert_int_equal(c.n_peers, 2);
     assert_string_equal(c.peer[1].address, "127.0.0.4");
@@ -446,6 +486,7 @@ int main(void)
                                        T(files_of_another_form_or_size_are_refused),
                                        T(the_place_of_a_setting_is_known),
                                        T(parameters_are_kept_as_written_with_their_lines),
+                                       T(a_learner_is_configured_as_a_scheduler_is),
                                        T(numbers_of_entries_are_bounded),
                                        T(peers_need_an_address_and_may_have_a_name),
                                        T(a_peer_may_be_said_to_be_an_original),

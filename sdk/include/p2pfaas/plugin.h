@@ -337,8 +337,8 @@ struct p2p_host {
      * plugin's memory limit is reached.  Call only from init() and load(). [load] */
     void *(*alloc)(const struct p2p_host *, size_t);
     /* Never NULL.  Bump the slot directly; the host exports it as
-     * p2pfaas_scheduler_metric_NAME, letters but [A-Za-z0-9_] as '_'.  One name is
-     * either a counter or a gauge.  [load] */
+     * p2pfaas_scheduler_metric_NAME, or p2pfaas_learner_metric_NAME, letters but
+     * [A-Za-z0-9_] as '_'.  One name is either a counter or a gauge.  [load] */
     uint64_t *(*counter)(const struct p2p_host *, const char *name, const char *help);
     double *(*gauge)(const struct p2p_host *, const char *name, const char *help);
     uint32_t (*peer_id)(const struct p2p_host *, const char *name); /* or P2P_NONE [loop] */

@@ -1,0 +1,50 @@
+/*
+ * learner.h - the learner of a node: its file, and the time that it gets to learn.
+ *
+ * What it knows is kept in learner.file: every save_interval, on a thread of its own, before
+ * another one takes over, and when the node stops.  A file of another learner or of another
+ * space is not overwritten: it is kept beside, by its name, and taken back with its owner.
+ */
+#ifndef HOST_LEARNER_H
+#define HOST_LEARNER_H
+
+#include <ev.h>
+#include <pthread.h>
+
+#include "engine/learning.h"
+#include "host/config.h"
+
+struct node;
+
+struct node_learner {
+    /* Under node.admin. */
+    bool opened;                 /* the node runs; its file may be touched */
+    struct engine_learner known; /* the instance that was last seen at work */
+    struct learner_settings settings;
+    _Atomic unsigned saves, save_failures;
+    /* Main thread. */
+    ev_timer pace;
+    uint64_t saved_ns; /* when it was saved last, or looked at */
+    uint64_t saved_at; /* choices and transitions at that time */
+    struct {
+        pthread_t thread;
+        bool started;
+        _Atomic bool done;
+        struct node *node;
+        char *file;
+    } saving;
+};
+
+/* Tells the engine the settings; `first` before anything is selected. */
+void node_learner_configure(struct node *n, const struct config *c, bool first);
+/* Around a selection, under node.admin: saves the one that may be replaced; opens the file
+ * for the one that was not there before. */
+void node_learner_leaves(struct node *n);
+void node_learner_comes(struct node *n, const struct config *c);
+
+/* The node begins, goes on (now and then), and has stopped.  [main thread] */
+void node_learner_start(struct node *n);
+void node_learner_housekeep(struct node *n);
+void node_learner_stop(struct node *n);
+
+#endif
