@@ -262,18 +262,18 @@ static double time_plugin(void)
     i = instance_new(&world, NULL, &hit, &choice, err);
     if (!i || instance_start(i, err))
         die(err);
-    rq.host = &i->host;
+    rq.host = &i->g.host;
     enter(NULL, &rq);
     began = now_s();
     for (uint64_t k = 0; k < DECISIONS; k++) {
         memset(state, 0, i->ops.decision_size);
         rq.event = P2P_EV_ARRIVAL;
-        sum += i->ops.decide(i->self, &rq).kind;
+        sum += i->ops.decide(i->g.self, &rq).kind;
         probe[0].status = P2P_PROBE_OK;
         probe[0].load = k % 2;
         rq.n_probe = 1;
         rq.event = P2P_EV_PROBED;
-        sum += i->ops.decide(i->self, &rq).kind;
+        sum += i->ops.decide(i->g.self, &rq).kind;
     }
     began = now_s() - began;
     instance_free(i);
