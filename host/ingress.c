@@ -467,6 +467,9 @@ static void end_exchange(struct exchange *x)
 {
     struct shard *s = x->shard;
 
+    /* A connection that was suspended is watched again after one more run, which nothing
+     * else asks for while the daemon looks at another job. */
+    s->run_again = true;
     s->node->memory_held -= (int64_t)x->held;
     s->n_exchanges--;
     s->in_state[x->state]--;
