@@ -10,7 +10,7 @@
 
 #include "base/suggest.h"
 
-enum { MOST_FILES = 512 };
+enum { MOST_FILES = 512, MOST_NAMES = 2 * MOST_FILES };
 
 /* A file that was looked at, in whatever state it was found. */
 struct file {
@@ -304,8 +304,8 @@ static size_t aliases_in(const struct module *m, const char **names, size_t most
 }
 
 struct names {
-    const char *own[MOST_FILES + 1];     /* of all schedulers or learners, in order */
-    const char *all[2 * MOST_FILES + 1]; /* and those by which they go too */
+    const char *own[MOST_FILES + 1]; /* of all schedulers or learners, in order */
+    const char *all[MOST_NAMES + 1]; /* and those by which they go too */
 };
 
 static void collect_names(const struct catalog *c, enum kind kind, struct names *names)
@@ -321,7 +321,7 @@ static void collect_names(const struct catalog *c, enum kind kind, struct names 
     n_all = n;
     for (unsigned i = 0; i < c->n && kind == SCHEDULER; i++)
         if (c->files[i]->module)
-            n_all += aliases_in(c->files[i]->module, names->all + n_all, 2 * MOST_FILES - n_all);
+            n_all += aliases_in(c->files[i]->module, names->all + n_all, MOST_NAMES - n_all);
     names->all[n_all] = NULL;
 }
 

@@ -321,8 +321,8 @@ static void test_check_finds_what_a_start_would(void **state)
     if (!strstr(said, "is right: 6 functions, 0 peers"))
         fail_msg("%s", said);
     assert_int_equal(run_check("scheduler.plugin=nobody", said, sizeof(said)), 1);
-    assert_non_null(
-        strstr(said, "p2pfaas: --set scheduler.plugin: no scheduler 'nobody'; known: adaptive_threshold"));
+    assert_non_null(strstr(
+        said, "p2pfaas: --set scheduler.plugin: no scheduler 'nobody'; known: adaptive_threshold"));
     assert_int_equal(run_check("scheduler.parameters.fanout=65", said, sizeof(said)), 1);
     assert_non_null(strstr(said, "--set scheduler.parameters: fanout: '65'"));
     assert_non_null(strstr(said, "from 1 to 64"));
