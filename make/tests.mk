@@ -24,8 +24,9 @@ $(foreach t,$(UNIT_SRC),$(eval $(call unit,$(t))))
 $(B)/tests/plugins/linked/%.o: plugins/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -DP2P_MODULE_SYMBOL=$(notdir $*)_plugin -MMD -MP -c -o $@ $<
-LINKED_PLUGINS := $(foreach p,$(PLUGINS),$(B)/tests/plugins/linked/$(p)/$(p).o)
-$(PLUGIN_TESTS): $(B)/tests/plugins/%: $(B)/tests/plugins/%.o $(B)/tests/plugins/mock_host.o $(LINKED_PLUGINS)
+LINKED_PLUGINS := $(patsubst plugins/%.c,$(B)/tests/plugins/linked/%.o,$(wildcard plugins/*/*.c))
+PLUGIN_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/plugins/test_*.c),$(wildcard tests/plugins/*.c)))
+$(PLUGIN_TESTS): $(B)/tests/plugins/%: $(B)/tests/plugins/%.o $(PLUGIN_HELP) $(LINKED_PLUGINS)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lm
 
 CLUSTER_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/cluster/test_*.c),$(wildcard tests/cluster/*.c)))
