@@ -88,19 +88,17 @@ static const char *host_peer_name(const struct p2p_host *h, uint32_t id)
 static bool host_act(const struct p2p_host *h, const float *state, uint64_t mask,
                      struct p2p_choice *out)
 {
-    (void)h;
-    (void)state;
-    (void)mask;
-    (void)out;
-    return false;
+    struct mock *m = mock_of(h);
+
+    return m->act && m->act(m, state, mask, out);
 }
 
 static void host_reward(const struct p2p_host *h, uint64_t episode, float reward, const float *next)
 {
-    (void)h;
-    (void)episode;
-    (void)reward;
-    (void)next;
+    struct mock *m = mock_of(h);
+
+    assert_non_null(m->reward);
+    m->reward(m, episode, reward, next);
 }
 
 static const void *host_extension(const struct p2p_host *h, const char *id)

@@ -44,6 +44,10 @@ struct mock {
     unsigned n_told;
     bool tell_fails;
     char function[32], address[32]; /* as last asked for */
+    /* The bound learner; NULL: there is none. */
+    bool (*act)(struct mock *m, const float *state, uint64_t mask, struct p2p_choice *out);
+    void (*reward)(struct mock *m, uint64_t episode, float reward, const float *next);
+    void *learner; /* what those two need */
 };
 
 /* An instance of the first scheduler of a module.  `settings` is "fanout=2 loss=true";
