@@ -201,7 +201,7 @@ none:
                  "memory is %lld bytes, which has no room for one state of %u rows of %zu bytes; "
                  "allowed: at least %zu",
                  (long long)r->memory, r->n_features, r->table.stride,
-                 2 * (r->n_features * r->table.stride + 256) * 2);
+                 2 * rl_table_bytes(&r->table, r->n_features));
     else
         snprintf(err, P2P_ERRLEN, "memory is %lld bytes, which the host does not have",
                  (long long)r->memory);

@@ -39,6 +39,15 @@ static void divide(struct rl_table *t, size_t bytes)
     }
 }
 
+size_t rl_table_bytes(const struct rl_table *t, uint32_t rows)
+{
+    size_t slots = LEAST_INDEX;
+
+    while (slots / 2 < rows)
+        slots *= 2;
+    return slots * sizeof(struct rl_slot) + rows * t->stride;
+}
+
 bool rl_table_init(struct rl_table *t, const struct p2p_host *host, size_t bytes, uint32_t key_len,
                    uint32_t n_values)
 {

@@ -30,6 +30,8 @@ struct rl_table {
  * when the host has no such memory (t->most is then not 0). */
 bool rl_table_init(struct rl_table *t, const struct p2p_host *host, size_t bytes, uint32_t key_len,
                    uint32_t n_values);
+/* The bytes that so many rows take, once the stride is set. */
+size_t rl_table_bytes(const struct rl_table *t, uint32_t rows);
 void rl_table_clear(struct rl_table *t);
 
 /* The row of that key, or RL_NO_ROW. */
