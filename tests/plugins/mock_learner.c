@@ -25,6 +25,17 @@ static struct learner *shell_of(const struct p2p_module *module, const char *set
     return l;
 }
 
+struct p2p_space learner_box(uint32_t dims, uint32_t actions, float low, float high)
+{
+    static float lo[8], hi[8];
+
+    for (unsigned i = 0; i < 8; i++) {
+        lo[i] = low;
+        hi[i] = high;
+    }
+    return (struct p2p_space){sizeof(struct p2p_space), dims, actions, 0, lo, hi};
+}
+
 /* Bounds are given in blocks of their own, and taken away afterwards. */
 static int start(struct learner *l, const struct p2p_space *space, char *err)
 {

@@ -16,6 +16,9 @@ struct learner {
     struct p2p_scheduler shell; /* what mock_new() is given in its stead */
 };
 
+/* A space of at most 8 dimensions that all have these bounds; good until the next call. */
+struct p2p_space learner_box(uint32_t dims, uint32_t actions, float low, float high);
+
 /* An instance of the first learner of a module; settings as in mock_new(). */
 struct learner *learner_new(const struct p2p_module *module, const struct p2p_space *space,
                             const char *settings);
