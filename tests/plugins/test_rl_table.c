@@ -272,7 +272,7 @@ static void the_least_memory_is_enough(void **state)
 
     (void)state;
     for (int tilings = 4; tilings <= 64; tilings *= 4) {
-        const char *form = "memory=%ld approximation=tiles tilings=%d double=true";
+        static const char form[] = "memory=%ld approximation=tiles tilings=%d double=true";
         long least;
 
         snprintf(settings, sizeof(settings), form, 4096L, tilings);
