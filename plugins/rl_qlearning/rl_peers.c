@@ -39,6 +39,27 @@ static struct rl_peer *known(struct rl_peers *p, const char *address)
     return NULL;
 }
 
+static size_t digits(const char *at)
+{
+    return strspn(at, "0123456789");
+}
+
+/* Numbers in it count as numbers: 10.0.0.9 comes before 10.0.0.10. */
+static int compare(const char *a, const char *b)
+{
+    const char *x = a, *y = b;
+
+    for (; *x && *y; x++, y++) {
+        size_t n = digits(x), m = digits(y);
+
+        if (n != m && n > 0 && m > 0)
+            return n < m ? -1 : 1;
+        if (*x != *y)
+            break;
+    }
+    return strcmp(x, y);
+}
+
 /* Among the `fresh` ones behind those that have numbers, by address; when there is no room
  * the last of them goes.  Returns how many they are. */
 static uint32_t insert(struct rl_peers *p, uint32_t fresh, uint32_t id, const char *address)
@@ -46,7 +67,7 @@ static uint32_t insert(struct rl_peers *p, uint32_t fresh, uint32_t id, const ch
     struct rl_peer *list = &p->peer[p->n];
     uint32_t room = p->most - p->n, at = fresh;
 
-    while (at > 0 && strcmp(list[at - 1].address, address) > 0)
+    while (at > 0 && compare(list[at - 1].address, address) > 0)
         at--;
     if (at == room)
         return fresh;
