@@ -220,9 +220,7 @@ static int name_types(struct learning *l, char *err)
                      l->functions, n < 60 ? (int)n : 60, at, (long long)l->task_types);
             return -1;
         }
-        at += n;
-        if (*at == ',' && !*++at)
-            break;
+        at += n + (at[n] == ',');
     }
     return 0;
 }

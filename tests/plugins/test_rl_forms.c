@@ -309,8 +309,8 @@ static void what_was_never_possible_is_not_best(void **state)
         struct learner *l;
         float at = 0, value;
 
-        snprintf(settings, sizeof(settings), "form=%s gamma=0.5 alpha=0.5 double=%s", forms[i % 3],
-                 i < 3 ? "false" : "true");
+        snprintf(settings, sizeof(settings), "form=%s gamma=0.5 alpha=0.5 initial=9 double=%s",
+                 forms[i % 3], i < 3 ? "false" : "true");
         l = make(&m, settings);
         for (int k = 0; k < 400; k++)
             learner_learn(l, &at, learner_act(l, &at, 4).action, -1, &at);

@@ -150,6 +150,7 @@ static void the_window_does_not_go_over(void **state)
     learner_learn(l, at, 0, 7, at);
     assert_true(load(l, &b));
     learner_learn(l, other, 0, 1, NULL);
+    assert_int_equal(learner_count(l, "updates_total"), 1);
     assert_true(learner_act(l, at, 1).value == 0);
     assert_true(learner_act(l, other, 1).value == 1);
     bytes_free(&b);
@@ -272,6 +273,29 @@ static void other_shapes_are_not_taken(void **state)
     learner_free(l);
 }
 
+static void other_tiles_are_not_taken(void **state)
+{
+    static const char *const others[] = {"approximation=tiles tiles=9",
+                                         "approximation=tiles tilings=4",
+                                         "approximation=tiles offsets=uniform"};
+    struct learner *l = learned("approximation=tiles", 30), *other;
+    struct bytes b = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        other = learned(others[i], 30);
+        save(other, &b);
+        refuses(l, &b);
+        learner_free(other);
+    }
+    other = learned("approximation=tiles bins=7", 30); /* which is of tables only */
+    save(other, &b);
+    assert_true(load(l, &b));
+    learner_free(other);
+    bytes_free(&b);
+    learner_free(l);
+}
+
 static void more_than_there_is_room_for_is_not_taken(void **state)
 {
     struct learner *big = learned("", 600), *l = make("memory=4096");
@@ -382,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_changed_bit_is_noticed),
         cmocka_unit_test(noise_is_not_taken),
         cmocka_unit_test(other_shapes_are_not_taken),
+        cmocka_unit_test(other_tiles_are_not_taken),
         cmocka_unit_test(more_than_there_is_room_for_is_not_taken),
         cmocka_unit_test(a_write_that_fails_is_told),
         cmocka_unit_test(a_forged_state_is_not_taken),
