@@ -247,6 +247,37 @@ static void the_published_average_is_another(void **state)
     learner_free(l);
 }
 
+/* ---- what is expected ---- */
+
+static void expected_is_the_mean_of_the_policy(void **state)
+{
+    static const char *const settings[] = {"form=expected_sarsa exploration=softmax temperature=2",
+                                           "form=expected_sarsa epsilon=0.3 epsilon_decay=1"};
+    const double value[3] = {-1, 4, 4};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct mdp m = {.states = 2, .actions = 4};
+        struct learner *l = make(&m, settings[i]);
+        double weight = 0, known = 0;
+        float at = 0, next = 1;
+
+        learner_set(l, "alpha", 1);
+        learner_set(l, "gamma", 0.5);
+        learner_act(l, &next, 7); /* the fourth action is never possible there */
+        for (uint32_t a = 0; a < 3; a++) {
+            double p = i == 0 ? exp(value[a] / 2) : 0.1 + (a ? 0.35 : 0);
+
+            learner_learn(l, &next, a, (float)value[a], NULL);
+            weight += p;
+            known += p * value[a];
+        }
+        learner_learn(l, &at, 0, 10, &next);
+        assert_true(fabs(learner_act(l, &at, 1).value - (10 + 0.5 * known / weight)) < 1e-5);
+        learner_free(l);
+    }
+}
+
 /* ---- two tables ---- */
 
 static double gaussian(uint64_t *rng)
@@ -331,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_window_sums_its_rewards),
         cmocka_unit_test(the_original_is_met_to_the_bit),
         cmocka_unit_test(the_published_average_is_another),
+        cmocka_unit_test(expected_is_the_mean_of_the_policy),
         cmocka_unit_test(two_tables_do_not_overestimate),
         cmocka_unit_test(what_was_never_possible_is_not_best),
     };

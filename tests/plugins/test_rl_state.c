@@ -123,6 +123,34 @@ static void it_goes_on_learning_after_it(void **state)
     learner_free(l);
 }
 
+/* Whatever the spare table was used for before. */
+static void states_replace_each_other(void **state)
+{
+    struct learner *l = make("memory=4096 alpha=1 gamma=0"), *other = make("memory=4096");
+    struct bytes mine = {0}, others = {0};
+    uint64_t rng = 1;
+
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        float at[2] = {(float)(mdp_bits(&rng) % 10), (float)(mdp_bits(&rng) % 10)};
+
+        learner_learn(other, at, 0, (float)round, NULL);
+        save(other, &others);
+        learner_learn(l, at, 1, (float)round, NULL);
+        save(l, &mine);
+        assert_true(load(l, &others));
+        assert_true(learner_gauge(l, "table_entries") == learner_gauge(other, "table_entries"));
+        assert_true(load(l, &mine)); /* as many rows as there is room for, at the end */
+        if (round < 20)
+            assert_true(learner_act(l, at, 2).value == (float)round);
+    }
+    assert_true(learner_count(other, "table_full_total") > 0);
+    bytes_free(&mine);
+    bytes_free(&others);
+    learner_free(l);
+    learner_free(other);
+}
+
 static void an_empty_table_goes_over(void **state)
 {
     struct learner *empty = make(""), *full = learned("", 300);
@@ -399,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_learned_goes_over),
         cmocka_unit_test(it_goes_on_learning_after_it),
+        cmocka_unit_test(states_replace_each_other),
         cmocka_unit_test(an_empty_table_goes_over),
         cmocka_unit_test(the_window_does_not_go_over),
         cmocka_unit_test(the_format_stays),

@@ -199,6 +199,14 @@ static void jobs_of_others_count_as_the_oldest_of_type_0(void **state)
     finds(m, 0, "00100");
     leaves(m, mine, 1);
     finds(m, 0, "00000");
+    mock_load(m, 1, 0);
+    {
+        void *first = stays(m, 1), *second = stays(m, 1);
+
+        finds(m, 0, "01101"); /* theirs and the first run */
+        free(first);
+        free(second);
+    }
     mock_free(m);
 }
 
@@ -381,6 +389,21 @@ static void a_bad_state_changes_nothing(void **state)
         refuses(m, &b);
         bytes_free(&b);
     }
+    for (int what = 0; what < 2; what++) { /* an address and a function that are too long */
+        b = (struct bytes){.data = malloc(259), .n = 0};
+        assert_non_null(b.data);
+        memset(b.data, 'a', 259);
+        b.data[b.n++] = 1;
+        b.data[b.n++] = what == 0;
+        if (what == 1)
+            b.data[b.n++] = 1;
+        b.data[b.n] = what == 0 ? 124 : 128;
+        b.n += 1 + (size_t)b.data[b.n];
+        if (what == 0)
+            b.data[b.n++] = 0;
+        refuses(m, &b);
+        bytes_free(&b);
+    }
     old = teacher_new("task_types=3", &t, 3);
     finds(old, 8, "0000000");
     save(old, &b);
@@ -388,6 +411,26 @@ static void a_bad_state_changes_nothing(void **state)
     for (b.n = 0; b.n < n; b.n++)
         refuses(m, &b);
     mock_free(old);
+    bytes_free(&b);
+    mock_free(m);
+}
+
+static void a_write_that_fails_is_told(void **state)
+{
+    struct teacher t;
+    struct mock *m = teacher_new("task_types=3", &t, 3);
+    struct bytes whole = {0}, b = {0};
+
+    (void)state;
+    finds(m, 8, "0000000");
+    save(m, &whole);
+    for (size_t i = 1; i < whole.n; i++) {
+        struct p2p_stream out = bytes_writer(&b);
+
+        b.fails_at = i;
+        assert_false(m->ops->save(m->self, &out));
+    }
+    bytes_free(&whole);
     bytes_free(&b);
     mock_free(m);
 }
@@ -407,6 +450,7 @@ int main(void)
         cmocka_unit_test(numbers_and_types_go_over),
         cmocka_unit_test(named_functions_stand),
         cmocka_unit_test(a_bad_state_changes_nothing),
+        cmocka_unit_test(a_write_that_fails_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

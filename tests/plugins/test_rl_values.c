@@ -162,6 +162,7 @@ static void softmax_of_huge_values_is_finite(void **state)
     for (int i = 0; i < 100; i++)
         assert_int_equal(learner_act(l, &at, 0).action, 1);
     assert_int_equal(learner_act(l, &at, 1).action, 0);
+    assert_int_equal(learner_act(l, &at, 5).action, 2); /* whatever is not allowed is worth */
     learner_free(l);
 }
 
@@ -255,6 +256,37 @@ static void nonsense_is_not_learned(void **state)
     learner_free(l);
 }
 
+static void every_dimension_must_be_finite(void **state)
+{
+    struct learner *l = make(learner_box(3, 2, 0, 9), EXACT);
+    float at[3] = {1, 2, 3}, bad[3] = {1, 2, 3};
+
+    (void)state;
+    for (int d = 0; d < 3; d++) {
+        bad[d] = NAN;
+        learner_learn(l, bad, 0, 1, at);
+        learner_learn(l, at, 0, 1, bad);
+        bad[d] = at[d];
+    }
+    assert_int_equal(learner_count(l, "ignored_total"), 6);
+    assert_int_equal(learner_count(l, "updates_total"), 0);
+    learner_free(l);
+}
+
+static void a_value_beyond_floats_is_the_greatest(void **state)
+{
+    struct learner *l = make(learner_box(1, 2, 0, 9), "alpha=1 gamma=1 form=sarsa n_step=3");
+    float at[3] = {0, 1, 2};
+
+    (void)state;
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        for (int i = 0; i < 3; i++)
+            learner_learn(l, &at[i], 0, (float)sign * FLT_MAX, i < 2 ? &at[i + 1] : NULL);
+        assert_true(get(l, &at[0], 0) == (float)sign * FLT_MAX);
+    }
+    learner_free(l);
+}
+
 static void what_diverges_stays_finite(void **state)
 {
     static const char *const forms[] = {"qlearning", "sarsa", "expected_sarsa",
@@ -342,6 +374,8 @@ int main(void)
         cmocka_unit_test(epsilon_decays_with_each_transition),
         cmocka_unit_test(step_sizes_change_at_once),
         cmocka_unit_test(nonsense_is_not_learned),
+        cmocka_unit_test(every_dimension_must_be_finite),
+        cmocka_unit_test(a_value_beyond_floats_is_the_greatest),
         cmocka_unit_test(what_diverges_stays_finite),
         cmocka_unit_test(a_batch_is_its_transitions_in_order),
         cmocka_unit_test(two_of_one_seed_do_the_same),
