@@ -327,6 +327,24 @@ static void two_tables_do_not_overestimate(void **state)
         fail_msg("left: %g with one table, %g with two", single, two);
 }
 
+/* One table learns from each transition; what is done goes by the mean of both. */
+static void an_action_is_worth_the_mean_of_two_tables(void **state)
+{
+    struct mdp m = {.states = 2, .actions = 4};
+    struct learner *l = make(&m, "alpha=1 gamma=0 double=true");
+    float at = 0;
+
+    (void)state;
+    for (uint32_t a = 0; a < 4; a++) {
+        learner_learn(l, &at, a, (float)(a + 1), NULL);
+        assert_true(learner_act(l, &at, UINT64_C(1) << a).value == (float)(a + 1) / 2);
+    }
+    for (int i = 0; i < 64; i++)
+        learner_learn(l, &at, 0, 9, NULL);
+    assert_true(learner_act(l, &at, 1).value == 9);
+    learner_free(l);
+}
+
 /* ---- actions that are never possible ---- */
 
 static void what_was_never_possible_is_not_best(void **state)
@@ -364,6 +382,7 @@ int main(void)
         cmocka_unit_test(the_published_average_is_another),
         cmocka_unit_test(expected_is_the_mean_of_the_policy),
         cmocka_unit_test(two_tables_do_not_overestimate),
+        cmocka_unit_test(an_action_is_worth_the_mean_of_two_tables),
         cmocka_unit_test(what_was_never_possible_is_not_best),
     };
 
