@@ -20,6 +20,17 @@ $(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call unit,$(t))))
 
+# Theory: one table of cases, at full size by `make conformance`, small in a test.
+CONFORMANCE_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %/conformance.c,$(wildcard tests/conformance/*.c)))
+$(B)/tests/sim/test_conformance: $(CONFORMANCE_OBJ)
+$(B)/tests/conformance/conformance: $(B)/tests/conformance/conformance.o $(CONFORMANCE_OBJ) $(SIM_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
+
+.PHONY: conformance
+## conformance: the simulator against queueing theory; some minutes; writes docs/conformance.md
+conformance: all $(B)/tests/conformance/conformance
+	$(Q)$(B)/tests/conformance/conformance --write docs/conformance.md
+
 # Plugins are linked into their tests under a name of their own.
 $(B)/tests/plugins/linked/%.o: plugins/%.c $(B)/flags
 	@mkdir -p $(@D)
