@@ -178,9 +178,9 @@ static const char introduction[] =
     "  what the results say: jobs that came = ran + lost; mean number of jobs in the system =\n"
     "  rate times mean response (Little); mean number that run = time that slots were taken.\n"
     "- JIQ: in the plugin a token stays out until it is used, also when a job without one came\n"
-    "  to its node meanwhile.  Theory here has that.  The formula of Lu et al., 2011, takes such\n"
-    "  tokens back at once: 1.50, 2.17 and 5.50 in place of 1.596, 2.208 and 4.866 at loads of\n"
-    "  .5, .7 and .9 with one server a node.\n"
+    "  to its node meanwhile, and theory here has that.  The formula of Lu et al., 2011, is of\n"
+    "  dispatchers that know idle servers only: 1.50, 2.17 and 5.50 in place of 1.596, 2.208 and\n"
+    "  4.866 at loads of .5, .7 and .9 with one server a node.\n"
     "- `JSQ, all` is held against one queue for all servers, which nothing comes below.\n"
     "\n";
 
