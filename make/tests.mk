@@ -31,6 +31,20 @@ $(B)/tests/conformance/conformance: $(B)/tests/conformance/conformance.o $(CONFO
 conformance: all $(B)/tests/conformance/conformance
 	$(Q)$(B)/tests/conformance/conformance --write docs/conformance.md
 
+CLAIM := $(B)/p2pfaas-sim plot $(B)/paper-claim --x arrivals.load --by nodes.node.scheduler.parameters.threshold
+CLAIM_THEORY := $(foreach t,0 8 9 10,--theory ll:F=1,T=$(t),K=10) --theory erlang_b:K=10
+.PHONY: figure-claim
+## figure-claim: docs/figures/paper-claim-*, of a simulation of two minutes
+figure-claim: all
+	$(Q)rm -rf $(B)/paper-claim; mkdir -p docs/figures
+	$(Q)$(B)/p2pfaas-sim sim --out $(B)/paper-claim sim/scenarios/paper-claim.yaml
+	$(Q)for f in png svg; do \
+	    $(CLAIM) --y loss $(CLAIM_THEORY) --theory ll:F=2,T=0,K=10 --out docs/figures/paper-claim-loss.$$f && \
+	    $(CLAIM) --y loss --log --theory ll:F=1,T=9,K=10 --theory ll:F=1,T=10,K=10 --theory erlang_b:K=10 \
+	        --out docs/figures/paper-claim-small-loss.$$f && \
+	    $(CLAIM) --y probes $(CLAIM_THEORY) --out docs/figures/paper-claim-probes.$$f || exit 1; done; \
+	    rm -f docs/figures/*.gp
+
 # Plugins are linked into their tests under a name of their own.
 $(B)/tests/plugins/linked/%.o: plugins/%.c $(B)/flags
 	@mkdir -p $(@D)

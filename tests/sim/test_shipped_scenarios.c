@@ -65,6 +65,12 @@ static void test_traffic(void **state)
     is_right("traffic", 2, 60);
 }
 
+static void test_paper_claim(void **state)
+{
+    (void)state;
+    is_right("paper-claim", 50, 400);
+}
+
 static void test_a_setting_goes_over_the_sweep_of_another_key(void **state)
 {
     struct scenario_override o[1 + SWEEP_MAX_AXES] = {{"nodes.node.count", "3", NULL}};
@@ -87,8 +93,11 @@ static void test_a_setting_goes_over_the_sweep_of_another_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first), cmocka_unit_test(test_heterogeneous),
-        cmocka_unit_test(test_faults), cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_first),
+        cmocka_unit_test(test_heterogeneous),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_paper_claim),
         cmocka_unit_test(test_a_setting_goes_over_the_sweep_of_another_key)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
