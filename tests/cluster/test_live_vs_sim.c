@@ -108,7 +108,7 @@ static void test_report_is_complete_and_no_job_is_lost_sight_of(void **state)
     has("--set network.probe_cost=", 1);
     has("--set network.forward_cost=", 1);
     has("\nscheduler=local\n", 1);
-    has("\nscheduler={plugin: power_of_choices", 1);
+    has("\nscheduler=power_of_choices", 1);
     has("\nlive:\n", 2);
     has("\nsimulated:\n", 2);
     /* Once in the comparison, once in each of two reports, of two points. */
