@@ -7,6 +7,9 @@
 #   make VARIANT=asan     debug | release | asan | tsan | cov, each in its own tree
 #   make install PREFIX=/usr DESTDIR=/tmp/pkg
 #
+#   build/release/p2pfaas sim sim/scenarios/first.yaml     the plugins under virtual time
+#   build/release/p2pfaas check PLUGIN.so                  a plugin against the rules
+#
 # `make help` lists the targets.  Local settings go into config.mk.
 -include config.mk
 
@@ -168,7 +171,7 @@ hdr-check:
 
 LIBDIR := $(DESTDIR)$(PREFIX)/lib
 SHARE  := $(DESTDIR)$(PREFIX)/share/p2pfaas
-## install: PREFIX and DESTDIR are honoured
+## install: programs, plugins, SDK, template and scenarios; PREFIX and DESTDIR are honoured
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas/plugins $(LIBDIR)/p2pfaas/functions $(LIBDIR)/pkgconfig $(SHARE)/template $(SHARE)/scenarios
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
