@@ -168,11 +168,17 @@ static void leave_queue(struct node *n, struct job *j)
     n->view.queue--;
 }
 
+/* Longer than any run, and no sum of two of them wraps. */
+static uint64_t duration_of(double ns)
+{
+    return ns < 1e18 ? (uint64_t)ns : (uint64_t)1e18;
+}
+
 static uint64_t service_at(const struct job *j)
 {
     double ns = (double)j->service_ns / (double)j->node->speed;
 
-    return ns < 1 ? 1 : ns > 1e18 ? (uint64_t)1e18 : (uint64_t)ns;
+    return ns < 1 ? 1 : duration_of(ns);
 }
 
 static void run(struct job *j)
@@ -317,11 +323,13 @@ static void finish(struct job *j, enum visit_end end, uint32_t outcome)
     };
 
     j->token++;
-    j->probes += j->decision.probes_total;
-    j->probe_ns += j->decision.probe_ns;
     LOG(j, "end", j->ran_on, "%s", end_name[end]);
-    if (j->decision.state != DECISION_IDLE)
+    /* A job that comes to a node that is down is not decided. */
+    if (j->decision.state != DECISION_IDLE) {
         decision_end(&j->decision, &out);
+        j->probes += out.n_probes;
+        j->probe_ns += out.probe_ns;
+    }
     if (j->parent)
         answer(j, end);
     else
@@ -393,7 +401,7 @@ void jobs_respeed(struct node *n, float speed)
         if (j->stage == STAGE_RUNNING) {
             double rest = (double)(j->ends_ns - now) * (double)n->speed / (double)speed;
 
-            j->ends_ns = now + (uint64_t)rest;
+            j->ends_ns = now + duration_of(rest);
             j->token++;
             later(j, j->ends_ns, EV_SERVED, 0, 0);
         }

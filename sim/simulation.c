@@ -66,6 +66,15 @@ static int init_nodes(struct simulation *s, char *err)
     return 0;
 }
 
+/* After each batch, unless those are very many. */
+static void check_later(struct simulation *s, uint64_t from_ns)
+{
+    const struct run_config *run = &s->scenario->run;
+    int64_t parts = run->batches < MOST_CHECKS ? run->batches : MOST_CHECKS;
+
+    put(s, from_ns + (uint64_t)(run->length / parts), EV_CHECK, 0, s, 0, 0);
+}
+
 static int init(struct simulation *s, const struct simulation_setup *setup, char *err)
 {
     const struct run_config *run = &setup->scenario->run;
@@ -83,8 +92,7 @@ static int init(struct simulation *s, const struct simulation_setup *setup, char
         return -1;
     faults_schedule(s);
     if (run->target > 0)
-        put(s, s->measure_from_ns + (uint64_t)run->length / (uint64_t)run->batches, EV_CHECK, 0, s,
-            0, 0);
+        check_later(s, s->measure_from_ns);
     return 0;
 }
 
@@ -163,11 +171,9 @@ static void job_event(const struct event *e)
 
 static void check(struct simulation *s)
 {
-    const struct run_config *run = &s->scenario->run;
-
-    s->enough = result_precise_enough(s->result, run->target);
+    s->enough = result_precise_enough(s->result, s->scenario->run.target);
     if (!s->enough)
-        put(s, s->now_ns + (uint64_t)run->length / (uint64_t)run->batches, EV_CHECK, 0, s, 0, 0);
+        check_later(s, s->now_ns);
 }
 
 static void handle(struct simulation *s, const struct event *e)
@@ -221,10 +227,15 @@ static int drive(struct simulation *s, const struct simulation_setup *setup, cha
             return -1;
         }
     }
-    if (s->no_memory)
+    if (s->no_memory) {
         snprintf(err, P2P_ERRLEN, "out of memory at %.3f s of virtual time",
                  (double)s->now_ns / 1e9);
-    return s->no_memory ? -1 : 0;
+        return -1;
+    }
+    /* That nothing happens any more does not end the time that is measured. */
+    if (!s->enough && s->now_ns < s->measure_to_ns)
+        s->now_ns = s->measure_to_ns;
+    return 0;
 }
 
 /* ---- results that are not of one job ---- */

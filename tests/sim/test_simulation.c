@@ -154,6 +154,19 @@ static void a_node_that_is_down_loses_its_jobs(void **state)
     assert_int_equal(ended(JOB_RAN), 180);
 }
 
+/* It decides nothing about what still comes to it. */
+static void who_is_down_asks_nobody(void **state)
+{
+    (void)state;
+    simulation_runs(RUN "nodes: [{name: n, count: 3, slots: 4, scheduler: {plugin: "
+                        "power_of_choices, parameters: {threshold: 0}}, " EVENLY "}]\n"
+                        "functions: [{name: f, service: 10ms}]\n"
+                        "faults: [{kind: down, at: 60s, nodes: '*'}]\n");
+    assert_int_equal(ended(JOB_RAN), 150);
+    assert_int_equal(ended(JOB_FAILED), 150);
+    assert_float_equal(metric(METRIC_PROBES), 0.5, 0);
+}
+
 /* Those who had forwarded to it hear nothing of theirs; it takes `detect` until nobody asks. */
 static void what_a_node_had_of_others_is_lost_too(void **state)
 {
@@ -177,6 +190,17 @@ static void a_slow_node_takes_longer(void **state)
                     "functions: [{name: f, service: 400ms}]\n"
                     "faults: [{kind: slow, at: 50s, nodes: n, factor: 0.5}]\n");
     assert_float_equal(metric(METRIC_MEAN), 0.6, 0.01);
+}
+
+/* Beyond what 64 bits of nanoseconds can tell. */
+static void what_would_never_end_does_not(void **state)
+{
+    (void)state;
+    simulation_runs(RUN "nodes: [{name: n, slots: 1, queue: 0, scheduler: local, " EVENLY "}]\n"
+                        "functions: [{name: f, service: 100000h}]\n"
+                        "faults: [{kind: slow, at: 50s, nodes: n, factor: 0.000001}]\n");
+    assert_int_equal(ended(JOB_RAN), 0);
+    assert_int_equal(ended(JOB_FULL), 100);
 }
 
 static void sides_of_a_partition_do_not_meet(void **state)
@@ -233,6 +257,32 @@ static void stale_loads_mislead(void **state)
     before = metric(METRIC_MEAN);
     simulation_runs(stale);
     assert_true(metric(METRIC_MEAN) > 1.5 * before);
+}
+
+/* ---- how long it goes on ---- */
+
+static void a_run_takes_its_length_when_nothing_happens(void **state)
+{
+    (void)state;
+    simulation_runs(RUN "nodes: [{name: n, count: 2, scheduler: local}]\n");
+    assert_int_equal(all_ended(), 0);
+    assert_float_equal(result_seconds(result), 100, 0);
+    /* Ten jobs in the first of its ten minutes. */
+    scenario_beside("rates.csv", "0,0.1\n60,0\n600,0\n");
+    simulation_runs("run: {length: 10m, warm_up: 0s}\n"
+                    "nodes: [{name: n, slots: 1, scheduler: local, arrivals: {process: csv, file: "
+                    "rates.csv}}]\nfunctions: [{name: f, service: 1s}]\n");
+    assert_float_equal(result_seconds(result), 600, 0);
+    assert_true(metric(METRIC_UTILISATION) < 0.1);
+}
+
+static void precision_is_looked_at_in_the_shortest_of_runs(void **state)
+{
+    (void)state;
+    simulation_runs("run: {length: 1us, warm_up: 0s, batches: 10000, target: 0.1}\n"
+                    "nodes: [{name: n, scheduler: local, " EVENLY "}]\n");
+    assert_int_equal(all_ended(), 0);
+    assert_true(simulation_cost.events < 3000);
 }
 
 /* ---- what must always hold ---- */
@@ -354,11 +404,15 @@ int main(void)
         TEST(a_silent_peer_costs_the_timeout),
         TEST(a_node_knows_its_neighbours_only),
         TEST(a_node_that_is_down_loses_its_jobs),
+        TEST(who_is_down_asks_nobody),
         TEST(what_a_node_had_of_others_is_lost_too),
         TEST(a_slow_node_takes_longer),
+        TEST(what_would_never_end_does_not),
         TEST(sides_of_a_partition_do_not_meet),
         TEST(every_partition_has_a_side_of_its_own),
         TEST(stale_loads_mislead),
+        TEST(a_run_takes_its_length_when_nothing_happens),
+        TEST(precision_is_looked_at_in_the_shortest_of_runs),
         TEST(every_job_ends_once),
         TEST(the_same_seed_gives_the_same),
         TEST(what_is_wrong_with_a_scheduler_says_where),
