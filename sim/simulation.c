@@ -100,7 +100,9 @@ static void release(struct simulation *s)
 {
     struct event e;
 
+    /* Those that are open have not failed, they are only not seen to their end. */
     s->result = NULL;
+    s->trace = NULL;
     for (uint32_t i = 0; s->nodes && i < s->n_nodes; i++)
         jobs_lose(&s->nodes[i]);
     for (uint32_t i = 0; s->nodes && i < s->n_nodes; i++) {
