@@ -26,7 +26,6 @@ struct runner {
     pthread_cond_t changed;
     struct work_point *point;
     unsigned n_points, next;   /* next: to be started */
-    unsigned replications;     /* of each; the first point says it */
     _Atomic uint64_t *done_ns; /* of each thread's simulation */
     _Atomic bool stop;
     struct simulation_cost cost;
@@ -96,23 +95,29 @@ static void simulate(struct runner *r, struct work_point *p, unsigned replicatio
 
 /* ---- threads ---- */
 
+/* Nothing more is started; what was before it goes on, so that the results up to a point
+ * that fails are the same for any number of threads. */
+static void start_no_more(struct runner *r)
+{
+    r->next = r->n_points;
+}
+
 /* The next replication to run; its point is read by who starts its first.  Under lock. */
 static struct work_point *take(struct runner *r, unsigned *replication)
 {
     struct work_point *p;
 
-    while (!r->stop && r->next < r->n_points) {
-        p = &r->point[r->next];
-        if (!p->read && !p->err[0] && read_point(r, p))
-            r->stop = true;
-        if (p->err[0])
-            break;
-        *replication = p->started++;
-        /* Whoever ends the last one may take the point away. */
-        r->next += p->started == (unsigned)p->scenario.run.replications;
-        return p;
+    if (r->stop || r->next == r->n_points)
+        return NULL;
+    p = &r->point[r->next];
+    if (!p->read && read_point(r, p)) {
+        start_no_more(r);
+        return NULL;
     }
-    return NULL;
+    *replication = p->started++;
+    /* Whoever ends the last one may take the point away. */
+    r->next += p->started == (unsigned)p->scenario.run.replications;
+    return p;
 }
 
 static void *work(void *arg)
@@ -131,7 +136,7 @@ static void *work(void *arg)
         r->units_ended++;
         r->done_ns[w->number] = 0;
         if (p->err[0])
-            r->stop = true;
+            start_no_more(r);
         pthread_cond_signal(&r->changed);
     }
     pthread_cond_signal(&r->changed);
@@ -181,6 +186,11 @@ static void clear_progress(void)
         fputs("\r\033[K", stderr);
 }
 
+static bool is_cancelled(const struct runner *r)
+{
+    return r->setup->cancelled && *r->setup->cancelled;
+}
+
 /* Until point p has ended, or nothing will.  Under lock. */
 static void await(struct runner *r, const struct work_point *p, unsigned done)
 {
@@ -189,7 +199,7 @@ static void await(struct runner *r, const struct work_point *p, unsigned done)
     while (!p->err[0] && !(p->read && p->ended == (unsigned)p->scenario.run.replications)) {
         struct timespec until;
 
-        if (r->setup->cancelled && *r->setup->cancelled)
+        if (is_cancelled(r))
             r->stop = true;
         if (r->stop && p->ended == p->started)
             return;
@@ -238,15 +248,19 @@ static int hand_out(struct runner *r, struct work_point *p, char *err)
     return rc;
 }
 
+/* One that is cancelled hands out what has ended behind the first that has not. */
 static int collect(struct runner *r, char *err)
 {
     int rc = 0;
 
     pthread_mutex_lock(&r->lock);
-    for (unsigned i = 0; i < r->n_points && rc == 0; i++) {
+    for (unsigned i = 0; i < r->n_points && (rc == 0 || is_cancelled(r)); i++) {
+        char why[P2P_ERRLEN];
+
         await(r, &r->point[i], i);
-        rc = hand_out(r, &r->point[i], err);
-        if (rc == 0)
+        if (hand_out(r, &r->point[i], rc ? why : err))
+            rc = -1;
+        else
             release_point(&r->point[i]);
     }
     r->stop = true;
