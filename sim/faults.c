@@ -52,6 +52,7 @@ static void down(struct node *n, bool begins)
         n->down_ns = s->now_ns;
         jobs_lose(n);
         n->view.load = n->view.queue = 0;
+        view_forget(n);
         node_count(n);
         node_stop(n);
     } else if (--n->downs == 0 && node_start(n, err)) {
@@ -73,7 +74,7 @@ static void change_speed(struct node *n)
         if (f->kind == FAULT_SLOW && is_at_work(s, f) && n->view.id >= first && n->view.id < end)
             speed *= f->factor;
     }
-    jobs_respeed(n, (float)speed);
+    slots_respeed(n, (float)speed);
 }
 
 static void stale(struct node *n, const struct fault_config *f, bool begins)

@@ -12,9 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/model.h"
 #include "sim/result.h"
-#include "sim/trace_log.h"
+#include "sim/stage.h"
 
 enum { CHUNK_JOBS = 1024 };
 
@@ -80,7 +79,7 @@ static struct job *job_new(struct node *n)
     j->node = n;
     j->parent = j->child = NULL;
     j->stage = STAGE_DECIDING;
-    j->measured = j->full = j->timer_set = false;
+    j->measured = j->full = j->timer_set = j->may_have_run = j->answered = false;
     j->forwarded_to = j->ran_on = P2P_NONE;
     j->forwards = j->probes = 0;
     j->arrival_ns = j->since_ns = s->now_ns;
@@ -109,121 +108,14 @@ static void job_free(struct job *j)
     s->pool = j;
 }
 
-/* What the job waits for comes then, unless its deadline is earlier. */
-static void later(struct job *j, uint64_t at_ns, enum event_kind kind, unsigned slot, uint32_t arg)
-{
-    if (j->deadline_ns && at_ns > j->deadline_ns)
-        put(j->node->sim, j->deadline_ns, EV_DEADLINE, 0, j, j->token, 0);
-    else
-        put(j->node->sim, at_ns, kind, (uint8_t)slot, j, j->token, arg);
-}
-
-static void enter_stage(struct job *j, enum stage stage)
-{
-    j->stage = (uint8_t)stage;
-    j->since_ns = j->node->sim->now_ns;
-    j->token++;
-}
-
-/* A line of the decision log; `...` is its detail, NULL or a format with its arguments. */
-#define LOG(j, what, peer, ...)                                                                    \
-    do {                                                                                           \
-        const struct simulation *sim_ = (j)->node->sim;                                            \
-        if (sim_->trace && trace_wants(sim_->trace))                                               \
-            trace_line(sim_->trace, sim_->now_ns, node_name(sim_, (j)->node->view.id), (j)->id,    \
-                       what, (peer) == P2P_NONE ? NULL : node_name(sim_, peer), __VA_ARGS__);      \
-    } while (0)
-
-/* ---- slots ---- */
-
-static void queue_up(struct node *n, struct job *j)
-{
-    struct job **at = &n->first;
-
-    if (n->first) {
-        const struct job *last =
-            (const struct job *)((const char *)n->last - offsetof(struct job, queue_next));
-
-        if (last->rank <= j->rank)
-            at = n->last;
-    }
-    while (*at && (*at)->rank <= j->rank)
-        at = &(*at)->queue_next;
-    j->queue_next = *at;
-    *at = j;
-    if (!j->queue_next)
-        n->last = &j->queue_next;
-    n->view.queue++;
-}
-
-static void leave_queue(struct node *n, struct job *j)
-{
-    struct job **at = &n->first;
-
-    while (*at != j)
-        at = &(*at)->queue_next;
-    *at = j->queue_next;
-    if (!j->queue_next)
-        n->last = at;
-    n->view.queue--;
-}
-
-/* Longer than any run, and no sum of two of them wraps. */
-static uint64_t duration_of(double ns)
-{
-    return ns < 1e18 ? (uint64_t)ns : (uint64_t)1e18;
-}
-
-static uint64_t service_at(const struct job *j)
-{
-    double ns = (double)j->service_ns / (double)j->node->speed;
-
-    return ns < 1 ? 1 : duration_of(ns);
-}
-
-static void run(struct job *j)
-{
-    struct node *n = j->node;
-    uint64_t now = n->sim->now_ns;
-
-    if (j->stage == STAGE_QUEUED)
-        j->wait_ns = now - j->since_ns;
-    enter_stage(j, STAGE_RUNNING);
-    n->view.load++;
-    j->ends_ns = now + service_at(j);
-    LOG(j, "start", P2P_NONE, "waited %.6f s", (double)j->wait_ns / 1e9);
-    later(j, j->ends_ns, EV_SERVED, 0, 0);
-}
-
-/* The job does not run any more. */
-static void give_slot(struct job *j)
-{
-    struct node *n = j->node;
-
-    j->run_ns = n->sim->now_ns - j->since_ns;
-    n->busy_ns += measured_part(n->sim, j->since_ns, n->sim->now_ns);
-    n->view.load--;
-}
-
-static void grant(struct node *n)
-{
-    while (n->first && n->view.load < n->view.slots) {
-        struct job *j = n->first;
-
-        leave_queue(n, j);
-        run(j);
-    }
-    node_load_changed(n);
-}
-
 void job_served(struct job *j)
 {
     const struct simulation *s = j->node->sim;
 
-    give_slot(j);
+    slots_give(j);
     j->ran_on = j->node->view.id;
     j->node->jobs += measured_part(s, s->now_ns, s->now_ns + 1);
-    grant(j->node);
+    slots_grant(j->node);
     finish(j, VISIT_RAN, P2P_OUT_RAN);
 }
 
@@ -282,7 +174,10 @@ static void answer(struct job *j, enum visit_end end)
     p->probes += j->probes;
     p->forwards += j->forwards;
     p->probe_ns += j->probe_ns;
-    if (end == VISIT_RAN) {
+    /* What was too late before it ran can be decided again. */
+    if (end == VISIT_LATE && !j->may_have_run)
+        end = VISIT_REFUSED;
+    if (end == VISIT_RAN || end == VISIT_LATE) {
         p->ran_on = j->ran_on;
         p->wait_ns = j->wait_ns;
         p->run_ns = j->run_ns;
@@ -300,6 +195,23 @@ static void answer(struct job *j, enum visit_end end)
         later(p, s->now_ns + delay, EV_ANSWER, end, node_tells(n));
 }
 
+/* What the client of the live node would get. */
+static uint32_t http_status(const struct job *j, enum visit_end end, uint32_t outcome)
+{
+    switch (outcome) {
+    case P2P_OUT_FULL:
+        return 500;
+    case P2P_OUT_REJECTED:
+        return j->refused_with;
+    case P2P_OUT_CANCELLED:
+        return 499;
+    case P2P_OUT_FAILED:
+        return end == VISIT_LATE ? 504 : 502;
+    default:
+        return 200;
+    }
+}
+
 static void finish(struct job *j, enum visit_end end, uint32_t outcome)
 {
     static const char *const end_name[] = {[VISIT_RAN] = "ran",
@@ -307,16 +219,11 @@ static void finish(struct job *j, enum visit_end end, uint32_t outcome)
                                            [VISIT_FAILED] = "failed",
                                            [VISIT_LATE] = "late",
                                            [VISIT_UNREACHABLE] = "unreachable"};
-    static const uint32_t http[] = {[VISIT_RAN] = 200,
-                                    [VISIT_REFUSED] = 503,
-                                    [VISIT_FAILED] = 502,
-                                    [VISIT_LATE] = 504,
-                                    [VISIT_UNREACHABLE] = 502};
     uint64_t now = j->node->sim->now_ns;
     struct p2p_outcome out = {
         .status = outcome,
-        .http_status = http[end],
-        .peer = outcome == P2P_OUT_FORWARDED ? j->forwarded_to : P2P_NONE,
+        .http_status = http_status(j, end, outcome),
+        .peer = j->answered ? j->forwarded_to : P2P_NONE,
         .total_ns = now - j->arrival_ns,
         .queue_ns = j->wait_ns,
         .run_ns = j->run_ns,
@@ -356,12 +263,12 @@ static void abandon(struct job *j)
 
     switch ((enum stage)j->stage) {
     case STAGE_QUEUED:
-        leave_queue(n, j);
+        slots_leave(n, j);
         j->wait_ns = n->sim->now_ns - j->since_ns;
         node_load_changed(n);
         break;
     case STAGE_RUNNING:
-        give_slot(j);
+        slots_give(j);
         break;
     case STAGE_FORWARDED:
         view_inflight(n, j->forwarded_to, -1);
@@ -377,9 +284,10 @@ void job_late(struct job *j)
 {
     bool ran = j->stage == STAGE_RUNNING;
 
+    j->may_have_run |= j->stage == STAGE_FORWARDED;
     abandon(j);
     if (ran)
-        grant(j->node);
+        slots_grant(j->node);
     finish(j, VISIT_LATE, P2P_OUT_FAILED);
 }
 
@@ -393,21 +301,6 @@ void jobs_lose(struct node *n)
     }
 }
 
-void jobs_respeed(struct node *n, float speed)
-{
-    uint64_t now = n->sim->now_ns;
-
-    for (struct job *j = n->open; j; j = j->next)
-        if (j->stage == STAGE_RUNNING) {
-            double rest = (double)(j->ends_ns - now) * (double)n->speed / (double)speed;
-
-            j->ends_ns = now + duration_of(rest);
-            j->token++;
-            later(j, j->ends_ns, EV_SERVED, 0, 0);
-        }
-    n->speed = speed;
-}
-
 /* ---- what the decision asks for ---- */
 
 void sim_run_here(struct decision *d, bool may_wait, uint64_t rank)
@@ -416,12 +309,12 @@ void sim_run_here(struct decision *d, bool may_wait, uint64_t rank)
     struct node *n = j->node;
 
     if (n->view.load < n->view.slots) {
-        run(j);
+        slots_run(j);
         node_load_changed(n);
     } else if (may_wait && n->view.queue < n->view.queue_limit) {
         enter_stage(j, STAGE_QUEUED);
         j->rank = rank;
-        queue_up(n, j);
+        slots_queue(n, j);
         LOG(j, "queue", P2P_NONE, "%u wait", n->view.queue);
         node_load_changed(n);
         if (j->deadline_ns)
@@ -437,7 +330,8 @@ void sim_refuse(struct decision *d, uint32_t http_status)
 {
     struct job *j = job_of(d);
 
-    LOG(j, "refuse", P2P_NONE, "%u", http_status);
+    j->refused_with = (uint16_t)(http_status ? http_status : 503);
+    LOG(j, "refuse", P2P_NONE, "%u", j->refused_with);
     finish(j, VISIT_REFUSED, P2P_OUT_REJECTED);
 }
 
@@ -596,6 +490,18 @@ static void begin(struct job *j, uint32_t hops, uint32_t from)
     decision_begin(j->node->engine, &j->decision, &dj);
 }
 
+/* A little less than was left when it was forwarded, so that the peer's own "too late" comes
+ * in time. */
+static uint64_t deadline_there(const struct job *j)
+{
+    enum { SHARE = 10, MOST_NS = 100000000 };
+    uint64_t left = j->deadline_ns - j->since_ns;
+
+    if (!j->deadline_ns)
+        return 0;
+    return j->node->sim->now_ns + 1 + left - (left / SHARE < MOST_NS ? left / SHARE : MOST_NS);
+}
+
 void job_transit(struct job *j)
 {
     struct simulation *s = j->node->sim;
@@ -614,16 +520,19 @@ void job_transit(struct job *j)
     child->id = j->id;
     child->function = j->function;
     child->service_ns = j->service_ns;
-    child->deadline_ns = j->deadline_ns;
+    child->deadline_ns = deadline_there(j);
     j->child = child;
+    if (child->deadline_ns > j->deadline_ns)
+        later(j, UINT64_MAX, EV_DEADLINE, 0, 0);
     begin(child, j->decision.rq.hops + 1, j->node->view.id);
 }
 
 void job_answered(struct job *j, enum visit_end end, uint32_t load)
 {
     view_inflight(j->node, j->forwarded_to, -1);
-    if (end == VISIT_RAN || end == VISIT_REFUSED)
+    if (end == VISIT_RAN || end == VISIT_REFUSED || end == VISIT_LATE)
         view_heard(j->node, j->forwarded_to, load, 0);
+    j->answered = end == VISIT_RAN || end == VISIT_LATE;
     switch (end) {
     case VISIT_RAN:
         finish(j, end, P2P_OUT_FORWARDED);

@@ -60,7 +60,10 @@ struct job {
     uint8_t stage;  /* enum stage */
     bool measured;  /* arrived while results are taken */
     bool full;      /* refused for want of room */
+    bool may_have_run;
+    bool answered; /* by the peer that it was forwarded to */
     uint16_t function;
+    uint16_t refused_with; /* HTTP status of the scheduler's choice */
     uint64_t id;
     uint64_t arrival_ns;  /* here */
     uint64_t deadline_ns; /* 0 = none */
@@ -194,8 +197,6 @@ void job_served(struct job *j);
 void job_late(struct job *j);
 /* The node went down: all that is there is lost. */
 void jobs_lose(struct node *n);
-/* A new speed of the node: what runs ends sooner or later. */
-void jobs_respeed(struct node *n, float speed);
 
 void sim_run_here(struct decision *d, bool may_wait, uint64_t rank);
 void sim_refuse(struct decision *d, uint32_t http_status);
@@ -203,6 +204,17 @@ void sim_forward(struct decision *d, uint32_t peer);
 void sim_start_probes(struct decision *d, uint32_t round, uint32_t n);
 void sim_start_timer(struct decision *d, uint32_t round, uint64_t at);
 void sim_stop_waiting(struct decision *d);
+
+/* ---- slots.c ---- */
+void slots_run(struct job *j);
+void slots_queue(struct node *n, struct job *j);
+void slots_leave(struct node *n, struct job *j);
+/* The job does not run any more. */
+void slots_give(struct job *j);
+/* What is free goes to those who wait. */
+void slots_grant(struct node *n);
+/* A new speed of the node: what runs ends sooner or later. */
+void slots_respeed(struct node *n, float speed);
 
 /* ---- world.c ---- */
 int node_start(struct node *n, char err[P2P_ERRLEN]); /* its scheduler */
@@ -228,6 +240,7 @@ struct p2p_peer *view_of(struct node *n, uint32_t peer);
 bool view_has(struct node *n, uint32_t peer);
 void view_heard(struct node *n, uint32_t peer, uint32_t load, uint64_t rtt_ns);
 void view_inflight(struct node *n, uint32_t peer, int change);
+void view_forget(struct node *n); /* all that it heard; nothing of it is out */
 /* What the node tells of its load now: load_pack(). */
 uint32_t node_tells(struct node *n);
 void node_load_changed(struct node *n);

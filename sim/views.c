@@ -158,6 +158,16 @@ static void follow_private(struct node *n, struct p2p_peer *old)
     }
 }
 
+/* Those that were sent are awaited even while the peer is not in the list. */
+static void count_inflight(struct node *n)
+{
+    for (uint32_t i = 0; i < n->n_peers; i++)
+        n->peers[i].inflight = 0;
+    for (const struct job *j = n->open; j; j = j->next)
+        if (j->stage == STAGE_FORWARDED)
+            view_inflight(n, j->forwarded_to, 1);
+}
+
 static void follow_shared(struct simulation *s)
 {
     uint32_t m = 0;
@@ -195,9 +205,17 @@ void views_follow(struct simulation *s)
         s->no_memory = true;
         return;
     }
-    for (uint32_t i = 0; i < s->n_nodes; i++)
+    for (uint32_t i = 0; i < s->n_nodes; i++) {
         follow_private(&s->nodes[i], old);
+        count_inflight(&s->nodes[i]);
+    }
     free(old);
+}
+
+void view_forget(struct node *n)
+{
+    for (uint32_t i = 0; !n->sim->shared && i < n->n_peers; i++)
+        n->peers[i] = stranger(&n->sim->nodes[n->peers[i].id]);
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -180,8 +180,9 @@ static void outcome(void *self, const struct p2p_request *rq, const struct p2p_o
 
     ++*s->outcomes;
     *s->last_id = (double)rq->id;
-    p2p_logf(s->host, P2P_LOG_INFO, "%d outcome %s probes=%u/%llu hops=%u steps=%u", (int)s->mark,
-             how[out->status], out->n_probes, (unsigned long long)out->probe_ns, out->hops, *step);
+    p2p_logf(s->host, P2P_LOG_INFO, "%d outcome %s probes=%u/%llu hops=%u steps=%u http=%u peer=%d",
+             (int)s->mark, how[out->status], out->n_probes, (unsigned long long)out->probe_ns,
+             out->hops, *step, out->http_status, (int)out->peer);
 }
 
 /* A message that begins with '!' is answered, twice as long. */
