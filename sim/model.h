@@ -151,7 +151,6 @@ struct simulation {
     uint64_t messages;     /* on their way */
     uint64_t messages_sent;
     struct engine_stats *stats; /* a group: of the schedulers that were stopped */
-    bool enough;
     bool no_memory;
 };
 

@@ -171,10 +171,14 @@ static void job_event(const struct event *e)
     }
 }
 
+/* What is precise enough ends as what has run its length: its jobs are seen to their end. */
 static void check(struct simulation *s)
 {
-    s->enough = result_precise_enough(s->result, s->scenario->run.target);
-    if (!s->enough)
+    if (s->now_ns >= s->measure_to_ns)
+        return;
+    if (result_precise_enough(s->result, s->scenario->run.target))
+        s->measure_to_ns = s->now_ns;
+    else
         check_later(s, s->now_ns);
 }
 
@@ -208,9 +212,8 @@ static bool is_over(const struct simulation *s)
 {
     uint64_t length = s->measure_to_ns - s->measure_from_ns;
 
-    return s->enough || s->no_memory ||
-           (s->now_ns >= s->measure_to_ns &&
-            (s->open_measured == 0 || s->now_ns >= s->measure_to_ns + length));
+    return s->no_memory || (s->now_ns >= s->measure_to_ns &&
+                            (s->open_measured == 0 || s->now_ns >= s->measure_to_ns + length));
 }
 
 static int drive(struct simulation *s, const struct simulation_setup *setup, char *err)
@@ -235,7 +238,7 @@ static int drive(struct simulation *s, const struct simulation_setup *setup, cha
         return -1;
     }
     /* That nothing happens any more does not end the time that is measured. */
-    if (!s->enough && s->now_ns < s->measure_to_ns)
+    if (s->now_ns < s->measure_to_ns)
         s->now_ns = s->measure_to_ns;
     return 0;
 }
@@ -282,7 +285,7 @@ int simulation_run(const struct simulation_setup *setup, struct simulation_cost 
             result_count(s.result, "jobs without an end", s.open_measured);
         if (s.messages_sent)
             result_count(s.result, "messages between schedulers", s.messages_sent);
-        if (result_end(s.result, s.now_ns < s.measure_to_ns ? s.now_ns : s.measure_to_ns)) {
+        if (result_end(s.result, s.measure_to_ns)) {
             snprintf(err, P2P_ERRLEN, "out of memory for the results");
             rc = -1;
         }

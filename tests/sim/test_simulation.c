@@ -1,4 +1,5 @@
 /* What happens to jobs: times that can be told in advance, and what must always hold. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -285,6 +286,26 @@ static void precision_is_looked_at_in_the_shortest_of_runs(void **state)
     assert_true(simulation_cost.events < 3000);
 }
 
+/* It ends early, with the jobs that were on their way. */
+static void what_is_precise_enough_loses_no_job(void **state)
+{
+    uint64_t arrived;
+
+    (void)state;
+    simulation_runs("run: {length: 10000s, warm_up: 10s, batches: 100, target: 0.1}\n"
+                    "nodes: [{name: n, count: 4, slots: 1, queue: 100, scheduler: local, arrivals: "
+                    "{load: 0.7}}]\n"
+                    "functions: [{name: f, service: {distribution: exponential, mean: 1s}}]\n");
+    assert_true(result_seconds(result) < 9000);
+    assert_float_equal(fmod(result_seconds(result), 100), 0, 0);
+    assert_int_equal(result->complete, result_seconds(result) / 100);
+    assert_int_equal(counted("jobs without an end"), 0);
+    arrived = (uint64_t)result->node[0].arrived + result->node[1].arrived +
+              result->node[2].arrived + result->node[3].arrived;
+    assert_int_equal(arrived, all_ended());
+    assert_int_equal(ended(JOB_RAN), all_ended());
+}
+
 /* ---- what must always hold ---- */
 
 /* Everything at once. */
@@ -413,6 +434,7 @@ int main(void)
         TEST(stale_loads_mislead),
         TEST(a_run_takes_its_length_when_nothing_happens),
         TEST(precision_is_looked_at_in_the_shortest_of_runs),
+        TEST(what_is_precise_enough_loses_no_job),
         TEST(every_job_ends_once),
         TEST(the_same_seed_gives_the_same),
         TEST(what_is_wrong_with_a_scheduler_says_where),
