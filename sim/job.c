@@ -476,7 +476,7 @@ void sim_forward(struct decision *d, uint32_t to)
 static void begin(struct job *j, uint32_t hops, uint32_t from)
 {
     struct decision_job dj = {
-        .id = j->id,
+        .id = ++j->node->sim->decisions, /* a job that comes back is another to the scheduler */
         .arrival_ns = j->arrival_ns,
         .deadline_ns = j->deadline_ns,
         .payload_len = (uint64_t)j->node->sim->scenario->function[j->function].payload,

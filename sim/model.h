@@ -64,12 +64,12 @@ struct job {
     bool answered; /* by the peer that it was forwarded to */
     uint16_t function;
     uint16_t refused_with; /* HTTP status of the scheduler's choice */
-    uint64_t id;
-    uint64_t arrival_ns;  /* here */
-    uint64_t deadline_ns; /* 0 = none */
-    uint64_t service_ns;  /* at speed 1 */
-    uint64_t since_ns;    /* in this stage */
-    uint64_t ends_ns;     /* while it runs */
+    uint64_t id;           /* the same at every node */
+    uint64_t arrival_ns;   /* here */
+    uint64_t deadline_ns;  /* 0 = none */
+    uint64_t service_ns;   /* at speed 1 */
+    uint64_t since_ns;     /* in this stage */
+    uint64_t ends_ns;      /* while it runs */
     uint64_t rank;
     uint64_t timer_ns; /* of the decision */
     uint32_t timer_round;
@@ -144,6 +144,7 @@ struct simulation {
     void *chunks;
     size_t room; /* behind a job */
     uint64_t next_job;
+    uint64_t decisions;     /* begun */
     uint64_t open_measured; /* of those that results are taken of */
     struct result *result;
     struct trace *trace;

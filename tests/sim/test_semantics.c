@@ -88,6 +88,28 @@ static void an_outcome_tells_what_the_client_gets(void **state)
     }
 }
 
+/* It is at node 0 twice, and each time a decision of its own: both are open at once. */
+static void a_job_that_comes_back_is_another(void **state)
+{
+    const char *inner, *outer;
+
+    (void)state;
+    simulation_use_test_plugins();
+    runs_aloud("run: {length: 1s, warm_up: 0s}\n"
+               "network: {max_hops: 2}\n"
+               "nodes:\n"
+               "  - {name: a, slots: 1, scheduler: {plugin: roomy, parameters: {script: 'F1 L'}}, "
+               "arrivals: {process: deterministic, rate: 1}}\n"
+               "  - {name: b, slots: 1, scheduler: {plugin: quiet, parameters: {script: F0}}}\n");
+    assert_int_equal(ended(JOB_RAN), 1);
+    inner = strstr(said, "outcome ran probes=0/0 hops=2 steps=2 http=200 peer=-1 id=");
+    outer = strstr(said, "outcome forwarded probes=0/0 hops=1 steps=1 http=200 peer=1 id=");
+    assert_non_null(inner);
+    assert_non_null(outer);
+    assert_int_not_equal(strtoul(strstr(inner, "id=") + 3, NULL, 10),
+                         strtoul(strstr(outer, "id=") + 3, NULL, 10));
+}
+
 /* ---- deadlines ---- */
 
 /* A job waits at a peer that is busy for ever.  It has 0.9 s of its second there; it has not
@@ -208,11 +230,9 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, simulation_setup, simulation_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(an_outcome_tells_what_the_client_gets),
-        TEST(who_is_late_before_it_ran_is_decided_again),
-        TEST(who_is_late_while_it_runs_is_late),
-        TEST(a_long_way_does_not_stretch_a_deadline),
-        TEST(what_is_awaited_is_exact),
+        TEST(an_outcome_tells_what_the_client_gets),      TEST(a_job_that_comes_back_is_another),
+        TEST(who_is_late_before_it_ran_is_decided_again), TEST(who_is_late_while_it_runs_is_late),
+        TEST(a_long_way_does_not_stretch_a_deadline),     TEST(what_is_awaited_is_exact),
         TEST(who_starts_anew_has_heard_nothing),
     };
 

@@ -180,9 +180,10 @@ static void outcome(void *self, const struct p2p_request *rq, const struct p2p_o
 
     ++*s->outcomes;
     *s->last_id = (double)rq->id;
-    p2p_logf(s->host, P2P_LOG_INFO, "%d outcome %s probes=%u/%llu hops=%u steps=%u http=%u peer=%d",
-             (int)s->mark, how[out->status], out->n_probes, (unsigned long long)out->probe_ns,
-             out->hops, *step, out->http_status, (int)out->peer);
+    p2p_logf(s->host, P2P_LOG_INFO,
+             "%d outcome %s probes=%u/%llu hops=%u steps=%u http=%u peer=%d id=%llu", (int)s->mark,
+             how[out->status], out->n_probes, (unsigned long long)out->probe_ns, out->hops, *step,
+             out->http_status, (int)out->peer, (unsigned long long)rq->id);
 }
 
 /* A message that begins with '!' is answered, twice as long. */
