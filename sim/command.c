@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -198,9 +199,11 @@ static int read_options(struct options *o, int argc, char **argv)
         if (rc)
             return rc;
     }
-    if (optind + 1 != argc)
-        return fail("%s; see p2pfaas sim --help",
-                    optind == argc ? "no scenario is named" : "more than one scenario is named");
+    if (optind + 1 != argc) {
+        fail("%s; see p2pfaas sim --help",
+             optind == argc ? "no scenario is named" : "more than one scenario is named");
+        return -1;
+    }
     o->file = argv[optind];
     return 0;
 }
@@ -451,9 +454,41 @@ static int open_trace(const struct options *o, const struct session *s,
     return *trace ? 0 : -1;
 }
 
-int sim_command(int argc, char **argv)
+/* Whoever asked for files gets them, even when nobody reads the table any more. */
+static void catch_signals(const struct options *o)
 {
     struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    act.sa_handler = SIG_IGN;
+    if (o->out)
+        sigaction(SIGPIPE, &act, NULL);
+}
+
+/* The exit code, when all that was printed has arrived. */
+static int printed(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    fail("standard output: not all could be written");
+    return EXIT_FAILURE;
+}
+
+/* Each point reads the file again. */
+static int check_file(const struct options *o, char *err)
+{
+    struct stat st;
+
+    if (stat(o->file, &st) || !S_ISFIFO(st.st_mode))
+        return 0;
+    snprintf(err, P2P_ERRLEN, "%.180s: is a pipe; allowed: what can be read more than once",
+             o->file);
+    return -1;
+}
+
+int sim_command(int argc, char **argv)
+{
     struct options o;
     struct session s = {.options = &o};
     struct scenario first;
@@ -464,21 +499,20 @@ int sim_command(int argc, char **argv)
     int rc = read_options(&o, argc, argv);
 
     if (rc)
-        return rc < 0 ? 2 : EXIT_SUCCESS;
-    if (sweep_read(&s.sweep, o.file, o.set, o.n_set, err))
+        return rc < 0 ? 2 : printed();
+    if (check_file(&o, err) || sweep_read(&s.sweep, o.file, o.set, o.n_set, err))
         goto fail;
     if (o.list) {
         list_points(&s);
         sweep_release(&s.sweep);
-        return EXIT_SUCCESS;
+        return printed();
     }
     for (n = 0; n < o.n_set; n++)
         set[n] = o.set[n];
     n += sweep_point(&s.sweep, 0, &set[n]);
     if (scenario_read(&first, o.file, set, n, err))
         goto fail_sweep;
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
+    catch_signals(&o);
     rc = open_trace(&o, &s, &first, &trace, err);
     if (rc == 0)
         rc = simulate(&s, &first, trace, err);
@@ -494,7 +528,7 @@ int sim_command(int argc, char **argv)
     sweep_release(&s.sweep);
     if (rc)
         fail("%s", err);
-    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+    return rc ? EXIT_FAILURE : printed();
 fail_sweep:
     sweep_release(&s.sweep);
 fail:

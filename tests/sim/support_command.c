@@ -155,21 +155,20 @@ unsigned command_lines(const char *text)
 
 /* ---- the program ---- */
 
-static pid_t start(const char *yaml, const char *const *options, int out)
+static pid_t start(const char *file, const char *const *options, int out)
 {
     char *argv[MOST_ARGUMENTS] = {NULL, "sim"}, program[512];
     int err = open_said("stderr");
     unsigned n = 2;
     pid_t pid;
 
-    scenario_write(yaml, strlen(yaml));
     snprintf(program, sizeof(program), "%s/p2pfaas-sim", getenv("P2P_TEST_BIN"));
     argv[0] = program;
     for (; *options; options++) {
         assert_true(n < MOST_ARGUMENTS - 2);
         argv[n++] = (char *)(uintptr_t)*options;
     }
-    argv[n] = scenario_path;
+    argv[n] = (char *)(uintptr_t)file;
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -183,6 +182,12 @@ static pid_t start(const char *yaml, const char *const *options, int out)
     return pid;
 }
 
+void command_stops_reading(void)
+{
+    close(output);
+    output = -1;
+}
+
 void command_ends(pid_t pid)
 {
     int status;
@@ -191,14 +196,28 @@ void command_ends(pid_t pid)
     command_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     read_said("stderr", &command_err);
     if (output >= 0)
-        close(output);
-    output = -1;
+        command_stops_reading();
+}
+
+void command_runs_file(const char *file, const char *const *options)
+{
+    command_ends(start(file, options, open_said("stdout")));
+    read_said("stdout", &command_out);
 }
 
 void command_runs(const char *yaml, const char *const *options)
 {
-    command_ends(start(yaml, options, open_said("stdout")));
-    read_said("stdout", &command_out);
+    scenario_write(yaml, strlen(yaml));
+    command_runs_file(scenario_path, options);
+}
+
+void command_prints_to(const char *out, const char *yaml, const char *const *options)
+{
+    int fd = open(out, O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    scenario_write(yaml, strlen(yaml));
+    command_ends(start(scenario_path, options, fd));
 }
 
 void command_refuses(const char *yaml, const char *const *options, int code,
@@ -220,7 +239,8 @@ pid_t command_starts(const char *yaml, const char *const *options, const char *u
     pid_t pid;
 
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    pid = start(yaml, options, ends[1]);
+    scenario_write(yaml, strlen(yaml));
+    pid = start(scenario_path, options, ends[1]);
     output = ends[0];
     do {
         struct pollfd p = {.fd = output, .events = POLLIN};

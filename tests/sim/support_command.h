@@ -18,13 +18,19 @@ extern char *command_out, *command_err;
 
 /* Writes the scenario; runs p2pfaas-sim sim with the options, up to a NULL, and it. */
 void command_runs(const char *yaml, const char *const *options);
-/* As that, and it ends with the code, says nothing on standard output, and the message has all
- * the words. */
+/* With a scenario that is there. */
+void command_runs_file(const char *file, const char *const *options);
+/* Its standard output is that file. */
+void command_prints_to(const char *out, const char *yaml, const char *const *options);
+/* As command_runs, and it ends with the code, says nothing on standard output, and the message has
+ * all the words. */
 void command_refuses(const char *yaml, const char *const *options, int code,
                      const char *const *words);
 
 /* Starts it without waiting, reads its standard output up to the text, which must come. */
 pid_t command_starts(const char *yaml, const char *const *options, const char *until);
+/* Nobody reads the rest. */
+void command_stops_reading(void);
 /* Its end: command_code and command_err are those of it. */
 void command_ends(pid_t pid);
 

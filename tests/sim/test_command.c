@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -232,6 +233,42 @@ static void what_cannot_be_written_is_told(void **state)
     command_runs(once, LIST("-q", "-t", "/dev/full"));
     assert_int_equal(command_code, 1);
     assert_non_null(strstr(command_err, "/dev/full: not all could be written: No space left"));
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const options[] = {"--keys", "--list", "-q"};
+
+        command_prints_to("/dev/full", once, LIST(options[i]));
+        assert_int_equal(command_code, 1);
+        assert_non_null(strstr(command_err, "standard output: not all could be written"));
+    }
+}
+
+/* Results are complete in the folder, though nobody read more than the first row. */
+static void files_do_not_depend_on_who_reads_the_table(void **state)
+{
+    const char *read = command_path("read"), *unread = command_path("unread");
+    char *points, *same;
+    pid_t pid;
+
+    (void)state;
+    command_runs(sweep, LIST("-q", "-o", read));
+    points = command_read(command_path("read/points.csv"));
+    pid = command_starts(sweep, LIST("-q", "-j", "1", "-o", unread), "loss");
+    command_stops_reading();
+    command_ends(pid);
+    same = command_read(command_path("unread/points.csv"));
+    assert_string_equal(points, same);
+    free(points);
+    free(same);
+}
+
+static void a_pipe_is_no_scenario(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(command_path("fifo"), 0600), 0);
+    command_runs_file(command_path("fifo"), LIST("-q"));
+    assert_int_equal(command_code, 1);
+    assert_non_null(
+        strstr(command_err, "/fifo: is a pipe; allowed: what can be read more than once"));
 }
 
 /* ---- the decision log ---- */
@@ -313,6 +350,8 @@ int main(void)
         TEST(a_command_line_that_is_wrong_is_2),
         TEST(what_cannot_run_is_1),
         TEST(what_cannot_be_written_is_told),
+        TEST(files_do_not_depend_on_who_reads_the_table),
+        TEST(a_pipe_is_no_scenario),
         TEST(a_trace_tells_every_decision),
         TEST(a_trace_ends_with_the_run),
     };
