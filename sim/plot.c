@@ -233,9 +233,7 @@ static int draw(const struct plot_data *d, const struct plot_options *o, enum me
     snprintf(script, sizeof(script), "%s.gp", stem);
     snprintf(path, sizeof(path), "%s/%s", folder, script);
     f = fopen(path, "we");
-    if (f)
-        plot_script(f, d, o, y, stem);
-    bad = f && ferror(f);
+    bad = f && (plot_script(f, d, o, y, stem) || ferror(f));
     if (!f || fclose(f) || bad) {
         snprintf(err, P2P_ERRLEN, "%s: %s", path, strerror(errno));
         return -1;
@@ -264,6 +262,11 @@ static int choose_metrics(const struct plot_data *d, struct plot_options *o, cha
         if (!plot_has(d, o->y[i], true)) {
             snprintf(err, P2P_ERRLEN, "--y: %s has no value in %.150s", metric_info[o->y[i]].name,
                      o->folder);
+            return -1;
+        }
+        if (o->log && !plot_has(d, o->y[i], false)) {
+            snprintf(err, P2P_ERRLEN, "--y: all of %s is 0, which --log has no place for",
+                     metric_info[o->y[i]].name);
             return -1;
         }
     }

@@ -33,8 +33,8 @@ int plot_main(int argc, char **argv);
 /* -1 and err: a wrong call.  1: help was asked for. */
 int plot_options(struct plot_options *o, int argc, char **argv, char err[P2P_ERRLEN]);
 
-/* The script of one figure; it writes STEM.png and so on where it is run. */
-void plot_script(FILE *f, const struct plot_data *d, const struct plot_options *o, enum metric y,
-                 const char *stem);
+/* The script of one figure; it writes STEM.png and so on where it is run.  -1: no memory. */
+int plot_script(FILE *f, const struct plot_data *d, const struct plot_options *o, enum metric y,
+                const char *stem);
 
 #endif
