@@ -40,8 +40,7 @@ figure-claim: all
 	$(Q)$(B)/p2pfaas-sim sim --out $(B)/paper-claim sim/scenarios/paper-claim.yaml
 	$(Q)for f in png svg; do \
 	    $(CLAIM) --y loss $(CLAIM_THEORY) --theory ll:F=2,T=0,K=10 --out docs/figures/paper-claim-loss.$$f && \
-	    $(CLAIM) --y loss --log --theory ll:F=1,T=9,K=10 --theory ll:F=1,T=10,K=10 --theory erlang_b:K=10 \
-	        --out docs/figures/paper-claim-small-loss.$$f && \
+	    $(CLAIM) --y loss --log $(CLAIM_THEORY) --theory ll:F=2,T=0,K=10 --out docs/figures/paper-claim-small-loss.$$f && \
 	    $(CLAIM) --y probes $(CLAIM_THEORY) --out docs/figures/paper-claim-probes.$$f || exit 1; done; \
 	    rm -f docs/figures/*.gp
 

@@ -14,6 +14,7 @@ enum {
     COLOURS = sizeof(colours) / sizeof(colours[0]),
     POINTS = sizeof(points) / sizeof(points[0]),
     THEORY_STEPS = 200,
+    DASHES = 4,      /* of theory: from there on in grey */
     ASLANT = 30,     /* most characters of a category that is written so */
     MOST_WHOLE = 15, /* of x that are each written */
 };
@@ -335,8 +336,8 @@ static void curves(FILE *f, const struct frame *fr)
     for (unsigned t = 0; t < fr->o->n_theories; t++) {
         if (!fr->has_theory[t])
             continue;
-        fprintf(f, "%s$theory%u using 1:2 with lines lc rgb \"#303030\" lw 1.5 dt %u title ",
-                between, t, t % 4 + 2);
+        fprintf(f, "%s$theory%u using 1:2 with lines lc rgb \"%s\" lw 1.5 dt %u title ", between, t,
+                t / DASHES % 2 ? "#909090" : "#303030", t % DASHES + 2);
         quoted(f, fr->legend.label[entry++]);
     }
     putc('\n', f);
