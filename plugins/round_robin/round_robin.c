@@ -4,6 +4,9 @@
  * The turn goes by id, not by place in the list, so that a peer that comes or goes
  * moves nobody else's turn: next is the smallest id above the last one dealt to,
  * and this node after the largest.
+ *
+ * The first in turn is a random one, as nodes that all began with the same would all deal
+ * to it, then all to the next, until their turns drift apart.
  */
 #include <p2pfaas/plugin.h>
 
@@ -13,6 +16,7 @@ struct round_robin {
     int64_t max_hops;
     bool loss;
     uint32_t last; /* id of who was dealt to last; P2P_NONE: this node */
+    bool started;
 };
 
 static const struct p2p_param params[] = {
@@ -26,6 +30,14 @@ static struct p2p_action here(const struct round_robin *r)
     return r->loss ? p2p_local_or_lose() : p2p_local();
 }
 
+/* Each turn is equally likely to be the next. */
+static uint32_t any(const struct p2p_request *rq)
+{
+    uint64_t i = p2p_rand_below(rq->host, rq->n_peers + UINT64_C(1));
+
+    return i < rq->n_peers ? rq->peers[i].id : P2P_NONE;
+}
+
 static struct p2p_action decide(void *self, const struct p2p_request *rq)
 {
     struct round_robin *r = self;
@@ -35,6 +47,10 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     if ((int64_t)rq->hops >= r->max_hops || rq->attempts > rq->n_peers ||
         rq->attempts >= MOST_TRIES)
         return here(r);
+    if (!r->started && rq->n_peers > 0) {
+        r->last = any(rq);
+        r->started = true;
+    }
     for (uint32_t i = 0; i < rq->n_peers; i++) {
         uint32_t id = rq->peers[i].id;
 

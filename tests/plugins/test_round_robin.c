@@ -10,6 +10,22 @@
 
 extern const struct p2p_module round_robin_plugin;
 
+/* The remainder is the largest by all numbers up to six. */
+static uint64_t last_of_few(const struct p2p_host *h)
+{
+    (void)h;
+    return 59;
+}
+
+/* Whose first turn is that of the first of at most five peers. */
+static struct mock *dealer(const char *settings)
+{
+    struct mock *m = mock_new(&round_robin_plugin, settings);
+
+    m->host.rand = last_of_few;
+    return m;
+}
+
 /* Deals n jobs and writes who got them: a digit for a peer, "." for this node. */
 static const char *deal(struct mock *m, unsigned n)
 {
@@ -28,7 +44,7 @@ static const char *deal(struct mock *m, unsigned n)
 
 static void jobs_go_in_turn_to_peers_and_this_node(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     mock_peers(m, 1, 3);
@@ -38,7 +54,7 @@ static void jobs_go_in_turn_to_peers_and_this_node(void **state)
 
 static void the_order_is_by_id_not_by_place(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     mock_peers(m, 1, 3);
@@ -53,7 +69,7 @@ static void the_order_is_by_id_not_by_place(void **state)
 
 static void a_peer_that_goes_moves_nobody_elses_turn(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     mock_peers(m, 1, 4);
@@ -67,7 +83,7 @@ static void a_peer_that_goes_moves_nobody_elses_turn(void **state)
 
 static void a_peer_that_comes_waits_for_its_turn(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     mock_peers(m, 3, 2);
@@ -79,7 +95,7 @@ static void a_peer_that_comes_waits_for_its_turn(void **state)
 
 static void a_job_that_made_its_hops_takes_no_turn(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "max_hops=2");
+    struct mock *m = dealer("max_hops=2");
 
     (void)state;
     mock_peers(m, 1, 3);
@@ -92,7 +108,7 @@ static void a_job_that_made_its_hops_takes_no_turn(void **state)
 
 static void with_no_hops_every_job_stays(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "max_hops=0");
+    struct mock *m = dealer("max_hops=0");
 
     (void)state;
     mock_peers(m, 1, 3);
@@ -102,7 +118,7 @@ static void with_no_hops_every_job_stays(void **state)
 
 static void alone_every_job_stays(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     mock_peers(m, 1, 0);
@@ -114,7 +130,7 @@ static void alone_every_job_stays(void **state)
 
 static void a_refused_job_goes_to_the_next_in_turn(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     mock_peers(m, 1, 3);
@@ -126,7 +142,7 @@ static void a_refused_job_goes_to_the_next_in_turn(void **state)
 
 static void a_job_refused_by_all_runs_here(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
     unsigned tries = 1;
 
     (void)state;
@@ -142,7 +158,7 @@ static void a_job_refused_by_all_runs_here(void **state)
 /* Another job takes this node's turn each time. */
 static void jobs_that_interleave_still_come_to_an_end(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
     unsigned tries = 1;
 
     (void)state;
@@ -160,7 +176,7 @@ static void jobs_that_interleave_still_come_to_an_end(void **state)
 
 static void with_loss_it_does_not_wait_for_a_slot(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "loss=true");
+    struct mock *m = dealer("loss=true");
 
     (void)state;
     mock_peers(m, 1, 1);
@@ -172,8 +188,8 @@ static void with_loss_it_does_not_wait_for_a_slot(void **state)
 
 static void instances_take_turns_of_their_own(void **state)
 {
-    struct mock *a = mock_new(&round_robin_plugin, "");
-    struct mock *b = mock_new(&round_robin_plugin, "");
+    struct mock *a = dealer("");
+    struct mock *b = dealer("");
 
     (void)state;
     mock_peers(a, 1, 3);
@@ -185,9 +201,52 @@ static void instances_take_turns_of_their_own(void **state)
     mock_free(b);
 }
 
+/* Nodes that all began with the same peer would all deal to it at a time. */
+static void the_first_turn_is_anyones(void **state)
+{
+    unsigned counts[4] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 4000; i++) {
+        struct mock *m = mock_new(&round_robin_plugin, "");
+        const char *dealt;
+        char first;
+
+        m->rng += i;
+        mock_peers(m, 1, 3);
+        dealt = deal(m, 5);
+        first = dealt[0];
+        assert_non_null(strstr("123.123.", dealt));
+        counts[first == '.' ? 0 : first - '0']++;
+        mock_free(m);
+    }
+    mock_uniform(counts, 4);
+}
+
+/* Nor does it begin before there is a peer to begin with. */
+static void the_first_turn_waits_for_peers(void **state)
+{
+    unsigned counts[4] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 4000; i++) {
+        struct mock *m = mock_new(&round_robin_plugin, "");
+        char first;
+
+        m->rng += i;
+        mock_peers(m, 1, 0);
+        assert_string_equal(deal(m, 3), "...");
+        mock_peers(m, 1, 3);
+        first = deal(m, 1)[0];
+        counts[first == '.' ? 0 : first - '0']++;
+        mock_free(m);
+    }
+    mock_uniform(counts, 4);
+}
+
 static void any_ids_are_dealt_to(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     mock_peers(m, 0, 2);
@@ -202,7 +261,7 @@ static void any_ids_are_dealt_to(void **state)
 
 static void it_has_no_original_name(void **state)
 {
-    struct mock *m = mock_new(&round_robin_plugin, "");
+    struct mock *m = dealer("");
 
     (void)state;
     assert_string_equal(m->ops->name, "round_robin");
@@ -225,6 +284,8 @@ int main(void)
         cmocka_unit_test(jobs_that_interleave_still_come_to_an_end),
         cmocka_unit_test(with_loss_it_does_not_wait_for_a_slot),
         cmocka_unit_test(instances_take_turns_of_their_own),
+        cmocka_unit_test(the_first_turn_is_anyones),
+        cmocka_unit_test(the_first_turn_waits_for_peers),
         cmocka_unit_test(any_ids_are_dealt_to),
         cmocka_unit_test(it_has_no_original_name),
     };
