@@ -53,7 +53,8 @@ static void print_help(void)
         "what came out, each figure with its 95 %% confidence interval.\n"
         "\n"
         "  -s, --set KEY=VALUE   change one setting: --set arrivals.load=0.9, --set\n"
-        "                        nodes.pi.scheduler=random; may be repeated\n"
+        "                        nodes.pi.scheduler=random; may be repeated;\n"
+        "                        sweep.KEY=[A, B] sets what is swept, sweep={} nothing\n"
         "  -o, --out DIR         write CSV files and result.sqlite there, for `p2pfaas plot`\n"
         "      --nodes           also write of each node\n"
         "  -t, --trace FILE      write every decision, a line each; of one point and replication\n"
@@ -487,6 +488,35 @@ static int check_file(const struct options *o, char *err)
     return -1;
 }
 
+/* Whatever is set here is set by the sweep too: "nodes.pi.slots" where it has "slots". */
+static bool is_swept(const char *set, const char *axis)
+{
+    static const char all[] = "nodes.*.";
+    size_t n, m;
+
+    set += strncmp(set, all, strlen(all)) == 0 ? strlen(all) : 0;
+    axis += strncmp(axis, all, strlen(all)) == 0 ? strlen(all) : 0;
+    n = strlen(set);
+    m = strlen(axis);
+    return strncmp(set, "sweep.", 6) != 0 && n >= m && strcmp(set + n - m, axis) == 0 &&
+           (n == m || set[n - m - 1] == '.');
+}
+
+/* A point's own value would win over it, without a word. */
+static int check_set(const struct options *o, const struct sweep *s, char *err)
+{
+    for (unsigned i = 0; i < o->n_set; i++)
+        for (unsigned k = 0; k < s->n_axes; k++)
+            if (is_swept(o->set[i].path, s->axis[k].path)) {
+                snprintf(err, P2P_ERRLEN,
+                         "--set %.60s: the sweep has its values; allowed: --set "
+                         "'sweep.%.60s=[%.40s]', or --set sweep={} for no sweep",
+                         o->set[i].path, s->axis[k].path, o->set[i].value);
+                return -1;
+            }
+    return 0;
+}
+
 int sim_command(int argc, char **argv)
 {
     struct options o;
@@ -502,6 +532,8 @@ int sim_command(int argc, char **argv)
         return rc < 0 ? 2 : printed();
     if (check_file(&o, err) || sweep_read(&s.sweep, o.file, o.set, o.n_set, err))
         goto fail;
+    if (check_set(&o, &s.sweep, err))
+        goto fail_sweep;
     if (o.list) {
         list_points(&s);
         sweep_release(&s.sweep);

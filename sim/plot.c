@@ -313,11 +313,11 @@ int plot_main(int argc, char **argv)
         return 0;
     }
     if (rc < 0) {
-        fprintf(stderr, "plot: %s\n", err);
+        fprintf(stderr, "p2pfaas plot: %s\n", err);
         return 2;
     }
     if (draw_all(&o, err) == 0)
         return 0;
-    fprintf(stderr, "plot: %s\n", err);
+    fprintf(stderr, "p2pfaas plot: %s\n", err);
     return 1;
 }

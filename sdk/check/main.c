@@ -342,6 +342,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "p2pfaas check: out of memory\n");
         return 2;
     }
+    for (int i = optind; i < argc; i++)
+        if (access(argv[i], R_OK)) {
+            fprintf(stderr, "p2pfaas check: %s: %s\n", argv[i], strerror(errno));
+            return 2;
+        }
     printf("seed 0x%llx\n", (unsigned long long)a.options.seed);
     if (!a.options.in_process)
         run_catch_stop();
