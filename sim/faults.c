@@ -53,6 +53,7 @@ static void down(struct node *n, bool begins)
         jobs_lose(n);
         n->view.load = n->view.queue = 0;
         view_forget(n);
+        node_load_changed(n);
         node_count(n);
         node_stop(n);
     } else if (--n->downs == 0 && node_start(n, err)) {
@@ -133,11 +134,12 @@ void fault_happens(struct simulation *s, unsigned index, bool begins)
 
 void faults_schedule(struct simulation *s)
 {
-    for (unsigned i = 0; i < s->scenario->n_faults; i++) {
-        const struct fault_config *f = &s->scenario->fault[i];
+    const struct fault_config *f = s->scenario->fault;
 
-        put(s, (uint64_t)f->at, EV_FAULT, 1, s, 0, i);
-        if (f->until)
-            put(s, (uint64_t)f->until, EV_FAULT, 0, s, 0, i);
-    }
+    /* Of those at one time, what ends comes first, however the scenario orders them. */
+    for (unsigned i = 0; i < s->scenario->n_faults; i++)
+        if (f[i].until)
+            put(s, (uint64_t)f[i].until, EV_FAULT, 0, s, 0, i);
+    for (unsigned i = 0; i < s->scenario->n_faults; i++)
+        put(s, (uint64_t)f[i].at, EV_FAULT, 1, s, 0, i);
 }

@@ -226,14 +226,40 @@ static void who_starts_anew_has_heard_nothing(void **state)
     free(s.nodes);
 }
 
+/* What is told late is not of the life before. */
+static void a_late_load_is_of_the_node_that_is_up(void **state)
+{
+    (void)state;
+    simulation_use_test_plugins();
+    scenario_beside("early.csv", "0.15\n0\n0\n0\n0\n");
+    scenario_beside("late.csv", "0\n0\n0\n0.15\n0.15\n");
+    runs_aloud("run: {length: 100s, warm_up: 0s}\n"
+               "nodes:\n"
+               "  - {name: a, scheduler: {plugin: roomy, parameters: {script: P1 L}}, arrivals: "
+               "{process: csv, file: late.csv, step: 20s}}\n"
+               "  - {name: b, slots: 9, scheduler: {plugin: quiet}, arrivals: {process: csv, file: "
+               "early.csv, step: 20s}}\n"
+               "functions: [{name: f, service: 1h}]\n"
+               "faults:\n"
+               "  - {kind: down, nodes: b, at: 50s, until: 51s}\n"
+               "  - {kind: stale, nodes: b, at: 0s, age: 1s}\n");
+    assert_true(result->node[1].arrived > 0);
+    if (!strstr(said, "probed 1:ok/0"))
+        fail_msg("%s", said);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, simulation_setup, simulation_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(an_outcome_tells_what_the_client_gets),      TEST(a_job_that_comes_back_is_another),
-        TEST(who_is_late_before_it_ran_is_decided_again), TEST(who_is_late_while_it_runs_is_late),
-        TEST(a_long_way_does_not_stretch_a_deadline),     TEST(what_is_awaited_is_exact),
+        TEST(an_outcome_tells_what_the_client_gets),
+        TEST(a_job_that_comes_back_is_another),
+        TEST(who_is_late_before_it_ran_is_decided_again),
+        TEST(who_is_late_while_it_runs_is_late),
+        TEST(a_long_way_does_not_stretch_a_deadline),
+        TEST(what_is_awaited_is_exact),
         TEST(who_starts_anew_has_heard_nothing),
+        TEST(a_late_load_is_of_the_node_that_is_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,6 +260,25 @@ static void stale_loads_mislead(void **state)
     assert_true(metric(METRIC_MEAN) > 1.5 * before);
 }
 
+/* What ends when another begins does not end that one too. */
+static void faults_follow_each_other_in_any_order(void **state)
+{
+#define JSQ                                                                                        \
+    RUN "nodes: [{name: n, count: 20, slots: 1, queue: 1000, scheduler: jsq, arrivals: {load: "    \
+        "0.8}}]\n"                                                                                 \
+        "functions: [{name: f, service: {distribution: exponential, mean: 100ms}}]\n"
+    double forwards, backwards;
+
+    (void)state;
+    simulation_runs(JSQ "faults: [{kind: stale, nodes: n, at: 0s, until: 10s, age: 500ms}, {kind: "
+                        "stale, nodes: n, at: 10s, age: 500ms}]\n");
+    forwards = metric(METRIC_MEAN);
+    simulation_runs(JSQ "faults: [{kind: stale, nodes: n, at: 10s, age: 500ms}, {kind: stale, "
+                        "nodes: n, at: 0s, until: 10s, age: 500ms}]\n");
+    backwards = metric(METRIC_MEAN);
+    assert_true(forwards == backwards);
+}
+
 /* ---- how long it goes on ---- */
 
 static void a_run_takes_its_length_when_nothing_happens(void **state)
@@ -432,6 +451,7 @@ int main(void)
         TEST(sides_of_a_partition_do_not_meet),
         TEST(every_partition_has_a_side_of_its_own),
         TEST(stale_loads_mislead),
+        TEST(faults_follow_each_other_in_any_order),
         TEST(a_run_takes_its_length_when_nothing_happens),
         TEST(precision_is_looked_at_in_the_shortest_of_runs),
         TEST(what_is_precise_enough_loses_no_job),
