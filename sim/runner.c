@@ -1,6 +1,7 @@
 #include "sim/runner.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -291,16 +292,21 @@ int runner_run(const struct runner_setup *setup, struct simulation_cost *sum, ch
     struct runner r = {.setup = setup};
     struct worker *workers = calloc(setup->threads, sizeof(*workers));
     unsigned n_workers = 0;
+    sigset_t all, before;
     int rc = list_points(&r, err);
 
     pthread_mutex_init(&r.lock, NULL);
     pthread_cond_init(&r.changed, NULL);
     clock_gettime(CLOCK_MONOTONIC, &r.began);
+    /* Signals are for who awaits the points. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     for (; rc == 0 && workers && n_workers < setup->threads; n_workers++) {
         workers[n_workers] = (struct worker){&r, n_workers, 0};
         if (pthread_create(&workers[n_workers].thread, NULL, work, &workers[n_workers]))
             break;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc == 0 && n_workers == 0) {
         snprintf(err, P2P_ERRLEN, "no thread can be started");
         rc = -1;
