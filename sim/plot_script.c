@@ -230,6 +230,8 @@ static void y_axis(FILE *f, const struct frame *fr)
         log_range(f, fr);
     else if (m->unit == UNIT_INDEX)
         fputs("set yrange [0:1.05]\n", f);
+    else if (fr->y_max <= 0 && fr->theory_max <= 0)
+        fputs("set yrange [0:1]\n", f); /* gnuplot warns of one of no height */
     else if (fr->y_max > 0 && fr->theory_max > STEEP * fr->y_max)
         fprintf(f, "set yrange [0:%g]\n", STEEP * fr->y_max);
     else

@@ -338,15 +338,35 @@ static void categories_are_written_on_lines(void **state)
     free(script);
 }
 
+static void put_zeros(void)
+{
+    FILE *f = file_of("points.csv", "we");
+
+    fputs("point,load,intervals,level,loss\n0,0.3,batches,0.95,0\n1,0.9,batches,0.95,0\n", f);
+    fclose(f);
+}
+
 static void zeros_have_no_place_among_powers(void **state)
 {
     char *argv[] = {(char *)"plot", folder, (char *)"--log", (char *)"--y", (char *)"loss"};
-    FILE *f = file_of("points.csv", "we");
 
     (void)state;
-    fputs("point,load,intervals,level,loss\n0,0.3,batches,0.95,0\n1,0.9,batches,0.95,0\n", f);
-    fclose(f);
+    put_zeros();
     assert_int_equal(plot_main(5, argv), 1);
+}
+
+static void zeros_alone_have_a_range(void **state)
+{
+    char *script;
+
+    (void)state;
+    if (!has_gnuplot())
+        skip();
+    put_zeros();
+    draw(NULL);
+    script = text_of("plots/loss.gp");
+    assert_non_null(strstr(script, "\nset yrange [0:1]\n"));
+    free(script);
 }
 
 static void theory_that_is_steep_leaves_the_figure(void **state)
@@ -376,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pictures_show_every_curve, setup, teardown),
         cmocka_unit_test_setup_teardown(powers_of_ten_are_those_of_the_simulation, setup, teardown),
         cmocka_unit_test_setup_teardown(categories_are_written_on_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(zeros_alone_have_a_range, setup, teardown),
         cmocka_unit_test_setup_teardown(zeros_have_no_place_among_powers, setup, teardown),
         cmocka_unit_test_setup_teardown(theory_that_is_steep_leaves_the_figure, setup, teardown),
     };
