@@ -189,7 +189,10 @@ const struct conformance_case conformance_case[] = {
     IDLE(4, "4 slots", .9),
     /* One queue for all of them, of which no node is idle while a job waits, is the bound. */
     {ALONE("JSQ, all", "25 servers", "jsq", 1, ENDLESS, .9, FAST(.9)), .nodes = 25,
-     .claim = {{.metric = METRIC_MEAN, .curve = "mmkq:K=25,q=2000", .bound = true}}},
+     .claim = {{.metric = METRIC_MEAN, .curve = "mmkq:K=25,q=2000", .bound = BOUND_BELOW}}},
+    /* What comes to a node is more even than at random. */
+    {ALONE("round_robin", "all deal to all", "round_robin", 1, ENDLESS, .8, SLOW(.8)),
+     .claim = {{.metric = METRIC_MEAN, .curve = "mm1", .bound = BOUND_ABOVE}}},
 };
 const unsigned conformance_cases = sizeof(conformance_case) / sizeof(conformance_case[0]);
 

@@ -10,13 +10,16 @@
 
 enum { CASE_CLAIMS = 2 };
 
+/* The value itself, or one that the figure does not come below, or above. */
+enum claim_bound { BOUND_NONE, BOUND_BELOW, BOUND_ABOVE };
+
 /* What theory says of one figure: a curve of theory_parse(), or a function of the load. */
 struct claim {
     enum metric metric;
     const char *curve;
     double (*at)(double load, unsigned parameter);
     unsigned parameter;
-    bool bound; /* not the value itself: no algorithm comes below it */
+    enum claim_bound bound;
 };
 
 struct conformance_case {

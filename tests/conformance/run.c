@@ -24,9 +24,14 @@ bool figure_covers(const struct outcome *o, unsigned figure, double level)
     /* What does not vary is right to the last digits. */
     double room = figure_half_width(f, level) + 1e-9 * fabs(f->theory);
 
-    if (o->of->claim[figure].bound)
+    switch (o->of->claim[figure].bound) {
+    case BOUND_BELOW:
         return f->value + room >= f->theory;
-    return fabs(f->value - f->theory) <= room;
+    case BOUND_ABOVE:
+        return f->value - room <= f->theory;
+    default:
+        return fabs(f->value - f->theory) <= room;
+    }
 }
 
 /* ---- plugins ---- */

@@ -59,6 +59,9 @@ void verdict_make(struct verdict *v, const struct outcome *o, unsigned n)
 
 /* ---- a row ---- */
 
+static const char *const bound_sign[] = {
+    [BOUND_NONE] = "", [BOUND_BELOW] = ">", [BOUND_ABOVE] = "<"};
+
 struct cells {
     char nodes[16], theory[24], simulated[24], value[40], gap[48];
     const char *what, *covered, *laws;
@@ -114,8 +117,8 @@ void verdict_row(FILE *f, const struct outcome *o)
     for (unsigned i = 0; i < o->n_figures; i++) {
         fill(&c, o, i);
         /* ± is two bytes */
-        fprintf(f, "%-13s %-22s %4.2f %7s %-6s %s%9s %10s %24s %-7s %s\n", o->of->algorithm,
-                o->of->system, o->of->load, c.nodes, c.what, o->of->claim[i].bound ? ">" : " ",
+        fprintf(f, "%-13s %-22s %4.2f %7s %-6s %1s%9s %10s %24s %-7s %s\n", o->of->algorithm,
+                o->of->system, o->of->load, c.nodes, c.what, bound_sign[o->of->claim[i].bound],
                 c.theory, c.simulated, c.value, c.covered, c.gap);
     }
     if (!lawful(o))
@@ -181,7 +184,8 @@ static const char introduction[] =
     "  to its node meanwhile, and theory here has that.  The formula of Lu et al., 2011, is of\n"
     "  dispatchers that know idle servers only: 1.50, 2.17 and 5.50 in place of 1.596, 2.208 and\n"
     "  4.866 at loads of .5, .7 and .9 with one server a node.\n"
-    "- `JSQ, all` is held against one queue for all servers, which nothing comes below.\n"
+    "- `JSQ, all` is held against one queue for all servers, which nothing comes below;\n"
+    "  `round_robin` at all nodes against `random`, which it must not come above.\n"
     "\n";
 
 void verdict_document(FILE *f, const struct outcome *o, unsigned n, const struct verdict *v,
@@ -205,10 +209,10 @@ void verdict_document(FILE *f, const struct outcome *o, unsigned n, const struct
     for (unsigned i = 0; i < n; i++) {
         for (unsigned claim = 0; claim < o[i].n_figures; claim++) {
             fill(&c, &o[i], claim);
-            fprintf(f, "| %s | %s | %g | %s | %s | %s%s | %s | %s | %s | %s | %s |\n",
+            fprintf(f, "| %s | %s | %g | %s | %s | %s%s%s | %s | %s | %s | %s | %s |\n",
                     o[i].of->algorithm, o[i].of->system, o[i].of->load, c.nodes, c.what,
-                    o[i].of->claim[claim].bound ? "> " : "", c.theory, c.simulated, c.value,
-                    c.covered, c.gap, c.laws);
+                    bound_sign[o[i].of->claim[claim].bound], o[i].of->claim[claim].bound ? " " : "",
+                    c.theory, c.simulated, c.value, c.covered, c.gap, c.laws);
         }
     }
 }

@@ -134,6 +134,25 @@ static void many_figures_are_judged_together(void **state)
     assert_true(!v.conforms && v.missed == 1);
 }
 
+static void a_bound_is_crossed_one_way_only(void **state)
+{
+    struct conformance_case c = {.claim = {{.metric = METRIC_MEAN}}};
+    static const bool covers[][2] = {[BOUND_NONE] = {false, false},
+                                     [BOUND_BELOW] = {false, true},
+                                     [BOUND_ABOVE] = {true, false}};
+
+    (void)state;
+    for (unsigned bound = BOUND_NONE; bound <= BOUND_ABOVE; bound++) {
+        for (unsigned above = 0; above < 2; above++) {
+            struct outcome o = figure_off_by(above ? 10 : -10);
+
+            c.claim[0].bound = bound;
+            o.of = &c;
+            assert_true(figure_covers(&o, 0, 0.99) == covers[bound][above]);
+        }
+    }
+}
+
 static void near(double got, double wanted, double share)
 {
     if (!(fabs(got - wanted) <= share * wanted))
@@ -196,6 +215,7 @@ int main(void)
         cmocka_unit_test(simulated_systems_conform_to_theory),
         cmocka_unit_test(a_figure_that_is_off_is_missed),
         cmocka_unit_test(many_figures_are_judged_together),
+        cmocka_unit_test(a_bound_is_crossed_one_way_only),
         cmocka_unit_test(tokens_of_one_slot_agree_with_their_closed_form),
         cmocka_unit_test(dealt_jobs_agree_with_known_queues),
         cmocka_unit_test(a_claim_is_of_a_known_curve),
