@@ -137,7 +137,7 @@ double theory_jsq(double load, unsigned d)
     return sum;
 }
 
-double theory_jiq(double load, double r)
+double theory_jiq_ideal(double load, double r)
 {
     double odds = r * (1 - load);
 
@@ -148,7 +148,7 @@ double theory_jiq(double load, double r)
 
 struct parameter {
     const char *name;
-    double preset, least, most; /* whole numbers, but for jiq's r */
+    double preset, least, most; /* whole numbers, but for jiq_ideal's r */
 };
 struct theory_kind {
     const char *name;
@@ -181,7 +181,14 @@ static struct theory_node jsq_at(const double *p, double load)
 
 static struct theory_node jiq_at(const double *p, double load)
 {
-    double response = theory_jiq(load, p[0]);
+    double response = theory_jiq(load, (unsigned)p[0]);
+
+    return (struct theory_node){NAN, response, response - 1, NAN};
+}
+
+static struct theory_node jiq_ideal_at(const double *p, double load)
+{
+    double response = theory_jiq_ideal(load, p[0]);
 
     return (struct theory_node){NAN, response, response - 1, NAN};
 }
@@ -196,7 +203,8 @@ static const struct theory_kind kinds[] = {
     {"erlang_b", {{"K", 1, 1, THEORY_MOST_STATES}}, erlang_b_at},
     {"mmkq", {{"K", 1, 1, THEORY_MOST_STATES}, {"q", 0, 0, THEORY_MOST_STATES}}, mmkq_at},
     {"jsq", {{"d", 2, 1, 1000}}, jsq_at},
-    {"jiq", {{"r", 1, 1e-6, 1e6}}, jiq_at},
+    {"jiq", {{"K", 1, 1, THEORY_MOST_TOKENS}}, jiq_at},
+    {"jiq_ideal", {{"r", 1, 1e-6, 1e6}}, jiq_ideal_at},
     {"ll",
      {{"F", 1, 0, 1000},
       {"T", 0, 0, THEORY_MOST_STATES},
@@ -282,9 +290,12 @@ int theory_parse(struct theory_curve *c, const char *text, char err[P2P_ERRLEN])
 
 double theory_value(const struct theory_curve *c, enum metric m, double load)
 {
-    struct theory_node n = c->kind->at(c->parameter, load);
+    struct theory_node n;
     double value = NAN;
 
+    if (m != METRIC_LOSS && m != METRIC_MEAN && m != METRIC_WAIT && m != METRIC_PROBES)
+        return NAN;
+    n = c->kind->at(c->parameter, load);
     switch (m) {
     case METRIC_LOSS:
         value = n.loss;

@@ -12,7 +12,7 @@
 
 #include "sim/metric.h"
 
-enum { THEORY_MOST_STATES = 4096, THEORY_PARAMETERS = 4 };
+enum { THEORY_MOST_STATES = 4096, THEORY_PARAMETERS = 4, THEORY_MOST_TOKENS = 8 /* slots */ };
 
 /* One server, no limit: mean response. */
 double theory_mm1(double load);
@@ -35,9 +35,13 @@ struct theory_node theory_ll(double load, unsigned f, unsigned t, unsigned k, un
 /* Mean-field, one server a node, no limit: the shortest queue of d; mean response. */
 double theory_jsq(double load, unsigned d);
 
-/* Join the idle queue, one server a node, r of them a dispatcher, an idle server tells a random
- * dispatcher; mean response. */
-double theory_jiq(double load, double r);
+/* Mean-field: join the idle queue as the plugin jiq does, k slots a node, each node a dispatcher;
+ * mean response.  To a load of .99. */
+double theory_jiq(double load, unsigned k);
+
+/* The same as it is published: dispatchers know idle servers only, as if a token were taken back
+ * when its server gets a job without it.  One server a node, r of them a dispatcher. */
+double theory_jiq_ideal(double load, double r);
 
 /* A curve by its name and parameters, "ll:F=1,T=9,K=10". */
 struct theory_curve {

@@ -85,7 +85,7 @@ enum { ENDLESS = 100000 }; /* places in a queue that is never full */
     {                                                                                              \
         ALONE("JIQ, random", SYSTEM, TOKENS, SERVERS, ENDLESS, LOAD, 2.5 * FAST(LOAD)),            \
             .mean_field = true, .claim = {                                                         \
-                {.metric = METRIC_MEAN, .at = mean_field_tokens, .parameter = SERVERS}             \
+                SAYS(METRIC_MEAN, "jiq:K=" #SERVERS)                                               \
             }                                                                                      \
     }
 /* One node with all the jobs of four. */

@@ -1,6 +1,5 @@
 /*
- * mean_field.h - theory that only these tests need: algorithms as our plugins have them,
- * where the literature's formula is of something near it.
+ * mean_field.h - theory that only these tests need.
  *
  * Load is offered work / what the slots can do; times are in mean run times.  NAN where it
  * has nothing to say.
@@ -10,9 +9,5 @@
 
 /* One queue that is dealt every n-th job of a Poisson stream, E_n/M/1: mean response. */
 double mean_field_dealt(double load, unsigned n);
-
-/* Join-Idle-Queue in which a token stays out until it is used, endlessly many nodes of k
- * slots, each node a dispatcher: mean response. */
-double mean_field_tokens(double load, unsigned k);
 
 #endif

@@ -159,37 +159,6 @@ static void near(double got, double wanted, double share)
         fail_msg("got %.12g, must be %.12g", got, wanted);
 }
 
-/* Of one slot, tokens that stay out have a closed form: with x the smaller root of
- * x² - (s + u + 1) x + s, s jobs a second without a token and u for each token,
- * a response of (load + u (1 - load) x / (1 - x)²) / (1 - s) / load, where
- * (1 - load) / (1 - x) tokens are out. */
-static void tokens_of_one_slot_agree_with_their_closed_form(void **state)
-{
-    static const double loads[] = {.3, .5, .7, .9};
-
-    (void)state;
-    for (unsigned at = 0; at < sizeof(loads) / sizeof(loads[0]); at++) {
-        double load = loads[at], low = 0, high = 1, s = 0, x = 0;
-
-        for (unsigned i = 0; i < 60; i++) {
-            double rho = (low + high) / 2, b;
-
-            s = load * (1 - rho);
-            b = 2 * s + 1;
-            x = (b - sqrt(b * b - 4 * s)) / 2;
-            if ((1 - load) / (1 - x) > rho / (1 - rho))
-                low = rho;
-            else
-                high = rho;
-        }
-        near(mean_field_tokens(load, 1),
-             (load + s * (1 - load) * x / (1 - x) / (1 - x)) / (1 - s) / load, 1e-8);
-    }
-    assert_true(isnan(mean_field_tokens(1, 1)));
-    assert_true(isnan(mean_field_tokens(.5, 0)));
-    assert_true(mean_field_tokens(.9, 4) < mean_field_tokens(.9, 1));
-}
-
 static void dealt_jobs_agree_with_known_queues(void **state)
 {
     (void)state;
@@ -216,7 +185,6 @@ int main(void)
         cmocka_unit_test(a_figure_that_is_off_is_missed),
         cmocka_unit_test(many_figures_are_judged_together),
         cmocka_unit_test(a_bound_is_crossed_one_way_only),
-        cmocka_unit_test(tokens_of_one_slot_agree_with_their_closed_form),
         cmocka_unit_test(dealt_jobs_agree_with_known_queues),
         cmocka_unit_test(a_claim_is_of_a_known_curve),
     };

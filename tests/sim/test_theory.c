@@ -120,9 +120,52 @@ static void an_overloaded_node_loses_what_is_too_much(void **state)
 static void join_idle_queue_agrees_with_its_table(void **state)
 {
     (void)state;
-    near(theory_jiq(0.9, 1), 5.5, 1e-9);
-    near(theory_jiq(0.9, 4), 2.8, 0.03);
-    near(theory_jiq(0.9, 16), 1.53, 1e-3);
+    near(theory_jiq_ideal(0.9, 1), 5.5, 1e-9);
+    near(theory_jiq_ideal(0.9, 4), 2.8, 0.03);
+    near(theory_jiq_ideal(0.9, 16), 1.53, 1e-3);
+}
+
+/* Of one slot, tokens that stay out have a closed form: with x the smaller root of
+ * x² - (s + u + 1) x + s, s jobs a second without a token and u for each token,
+ * a response of (load + u (1 - load) x / (1 - x)²) / (1 - s) / load, where
+ * (1 - load) / (1 - x) tokens are out. */
+static void tokens_of_one_slot_agree_with_their_closed_form(void **state)
+{
+    static const double loads[] = {.1, .3, .5, .7, .9, .99};
+
+    (void)state;
+    for (unsigned at = 0; at < sizeof(loads) / sizeof(loads[0]); at++) {
+        double load = loads[at], low = 0, high = 1, s = 0, x = 0;
+
+        for (unsigned i = 0; i < 60; i++) {
+            double rho = (low + high) / 2, b;
+
+            s = load * (1 - rho);
+            b = 2 * s + 1;
+            x = (b - sqrt(b * b - 4 * s)) / 2;
+            if ((1 - load) / (1 - x) > rho / (1 - rho))
+                low = rho;
+            else
+                high = rho;
+        }
+        near(theory_jiq(load, 1), (load + s * (1 - load) * x / (1 - x) / (1 - x)) / (1 - s) / load,
+             1e-8);
+    }
+}
+
+/* As simulated: docs/conformance.md. */
+static void tokens_of_several_slots_agree_with_their_table(void **state)
+{
+    (void)state;
+    near(theory_jiq(.7, 4), 1.0743, 5e-5);
+    near(theory_jiq(.9, 4), 1.3474, 5e-5);
+    near(theory_jiq(0, 4), 1, 0);
+    near(theory_jiq(.01, THEORY_MOST_TOKENS), 1, 1e-6);
+    assert_true(theory_jiq(.95, 8) < theory_jiq(.95, 4));
+    assert_true(isnan(theory_jiq(.995, 1)));
+    assert_true(isnan(theory_jiq(-.1, 1)));
+    assert_true(isnan(theory_jiq(.5, 0)));
+    assert_true(isnan(theory_jiq(.5, THEORY_MOST_TOKENS + 1)));
 }
 
 static void curves_are_made_by_name(void **state)
@@ -139,7 +182,9 @@ static void curves_are_made_by_name(void **state)
         {"mmkq:q=9", METRIC_MEAN, 1, 5.5},
         {"jsq:d=3", METRIC_MEAN, .9, 2.02794},
         {"jsq", METRIC_MEAN, .9, 2.61406},
-        {"jiq:r=0.5", METRIC_MEAN, 0, 1},
+        {"jiq:K=4", METRIC_MEAN, .9, 1.3474},
+        {"jiq", METRIC_WAIT, .5, .5961},
+        {"jiq_ideal:r=0.5", METRIC_MEAN, 0, 1},
         {"ll:F=1,T=9,K=10", METRIC_LOSS, .9, .0599530},
         {"ll:K=10,T=9", METRIC_PROBES, .9, .57578},
     };
@@ -172,15 +217,17 @@ static void nonsense_is_refused_with_what_is_allowed(void **state)
     static const struct {
         const char *text, *says;
     } bad[] = {
-        {"mg1", "theory 'mg1': no such name; allowed: mm1 erlang_b mmkq jsq jiq ll"},
-        {"", "theory '': no such name; allowed: mm1 erlang_b mmkq jsq jiq ll"},
+        {"mg1", "theory 'mg1': no such name; allowed: mm1 erlang_b mmkq jsq jiq jiq_ideal ll"},
+        {"", "theory '': no such name; allowed: mm1 erlang_b mmkq jsq jiq jiq_ideal ll"},
         {"jsq:k=2", "theory jsq: no parameter 'k'; allowed: d="},
         {"mm1:K=2", "theory mm1: no parameter 'K'; allowed: none"},
         {"ll:F=1,T", "theory ll: no parameter 'T'; allowed: F= T= K= q="},
         {"jsq:d=two", "theory jsq: d = 'two'; allowed: a whole number from 1 to 1000"},
         {"jsq:d=1.5", "theory jsq: d = '1.5'; allowed: a whole number from 1 to 1000"},
         {"jsq:d=0", "theory jsq: d = '0'; allowed: a whole number from 1 to 1000"},
-        {"jiq:r=nan", "theory jiq: r = 'nan'; allowed: a number from 1e-06 to 1e+06"},
+        {"jiq:r=1", "theory jiq: no parameter 'r'; allowed: K="},
+        {"jiq:K=9", "theory jiq: K = '9'; allowed: a whole number from 1 to 8"},
+        {"jiq_ideal:r=nan", "theory jiq_ideal: r = 'nan'; allowed: a number from 1e-06 to 1e+06"},
     };
 
     (void)state;
@@ -204,6 +251,8 @@ int main(void)
         cmocka_unit_test(least_loaded_with_queues_is_the_shortest_of_one_more),
         cmocka_unit_test(an_overloaded_node_loses_what_is_too_much),
         cmocka_unit_test(join_idle_queue_agrees_with_its_table),
+        cmocka_unit_test(tokens_of_one_slot_agree_with_their_closed_form),
+        cmocka_unit_test(tokens_of_several_slots_agree_with_their_table),
         cmocka_unit_test(curves_are_made_by_name),
         cmocka_unit_test(a_load_that_cannot_be_is_no_number),
         cmocka_unit_test(nonsense_is_refused_with_what_is_allowed),
