@@ -52,7 +52,7 @@
                    "that each outcome multiplies the weight of earlier ones by; 1: nothing is "    \
                    "forgotten, 0.999: some 1000 are remembered"),                                  \
         P2P_PARAM_INT(struct bandit, most_peers, 64, 0, BANDIT_MOST_PEERS,                         \
-                      "peers that are arms; of more, those that came first"),                      \
+                      "peers that are arms; of more, so many are drawn"),                          \
         P2P_PARAM_INT(struct bandit, max_hops, 1, 0, 1000, "forwards a job may make"),             \
         P2P_PARAM_BOOL(struct bandit, loss, 0,                                                     \
                        "lose a job that finds no free slot here, do not queue it"),                \
