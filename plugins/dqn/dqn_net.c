@@ -1,0 +1,141 @@
+#include <math.h>
+#include <string.h>
+
+#include "dqn_net.h"
+
+/* ---- form ---- */
+
+static uint32_t filled(uint32_t n)
+{
+    return (n + DQN_LANE - 1) / DQN_LANE * DQN_LANE;
+}
+
+void dqn_net_shape(struct dqn_net *net, uint32_t inputs, uint32_t hidden, uint32_t width,
+                   uint32_t outputs)
+{
+    uint32_t in = inputs, widest = 0;
+
+    *net = (struct dqn_net){.n_layers = hidden + 1};
+    for (uint32_t i = 0; i < net->n_layers; i++) {
+        uint32_t out = i < hidden ? width : outputs;
+        struct dqn_layer l = {in, out, filled(out), net->n_weights, net->n_work};
+
+        net->layer[i] = l;
+        net->n_weights += (size_t)(in + 1) * l.stride;
+        net->n_work += l.stride;
+        if (l.stride > widest)
+            widest = l.stride;
+        in = out;
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        net->slopes[i] = net->n_work;
+        net->n_work += widest;
+    }
+}
+
+static size_t row(const struct dqn_layer *l, uint32_t input)
+{
+    return l->weights + (size_t)input * l->stride;
+}
+
+void dqn_net_begin(const struct dqn_net *net, const struct p2p_host *host, float *weights)
+{
+    memset(weights, 0, net->n_weights * sizeof(*weights));
+    for (uint32_t k = 0; k + 1 < net->n_layers; k++) {
+        const struct dqn_layer *l = &net->layer[k];
+        double most = sqrt(6.0 / l->in);
+
+        for (uint32_t i = 0; i < l->in; i++)
+            for (uint32_t o = 0; o < l->out; o++)
+                weights[row(l, i) + o] = (float)(most * (2 * p2p_rand_unit(host) - 1));
+    }
+}
+
+/* ---- lanes ---- */
+
+static void add_scaled(float *restrict to, const float *restrict from, float x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += DQN_LANE)
+        for (uint32_t k = 0; k < DQN_LANE; k++)
+            to[i + k] += x * from[i + k];
+}
+
+static float product(const float *restrict a, const float *restrict b, uint32_t n)
+{
+    float sum[DQN_LANE] = {0}, total = 0;
+
+    for (uint32_t i = 0; i < n; i += DQN_LANE)
+        for (uint32_t k = 0; k < DQN_LANE; k++)
+            sum[k] += a[i + k] * b[i + k];
+    for (uint32_t k = 0; k < DQN_LANE; k++)
+        total += sum[k];
+    return total;
+}
+
+/* ---- forth and back ---- */
+
+const float *dqn_net_run(const struct dqn_net *net, const float *weights, const float *input,
+                         float *work)
+{
+    const float *in = input;
+
+    for (uint32_t k = 0; k < net->n_layers; k++) {
+        const struct dqn_layer *l = &net->layer[k];
+        float *out = work + l->in_memory;
+
+        memcpy(out, weights + row(l, l->in), l->stride * sizeof(*out));
+        for (uint32_t i = 0; i < l->in; i++)
+            if (in[i] != 0)
+                add_scaled(out, weights + row(l, i), in[i], l->stride);
+        if (k + 1 < net->n_layers)
+            for (uint32_t o = 0; o < l->stride; o++)
+                out[o] = out[o] > 0 ? out[o] : 0;
+        in = out;
+    }
+    return in;
+}
+
+/* Only one output has a slope. */
+static void back_of_last(const struct dqn_layer *l, const float *weights, const float *in,
+                         uint32_t action, float slope, float *gradient, float *before)
+{
+    for (uint32_t i = 0; i < l->in; i++) {
+        gradient[row(l, i) + action] += slope * in[i];
+        before[i] = in[i] > 0 ? slope * weights[row(l, i) + action] : 0;
+    }
+    gradient[row(l, l->in) + action] += slope;
+}
+
+static void back_of_hidden(const struct dqn_layer *l, const float *weights, const float *in,
+                           const float *slopes, float *gradient, float *before)
+{
+    for (uint32_t i = 0; i < l->in; i++) {
+        if (in[i] != 0)
+            add_scaled(gradient + row(l, i), slopes, in[i], l->stride);
+        if (before)
+            before[i] = in[i] > 0 ? product(weights + row(l, i), slopes, l->stride) : 0;
+    }
+    add_scaled(gradient + row(l, l->in), slopes, 1, l->stride);
+}
+
+void dqn_net_back(const struct dqn_net *net, const float *weights, const float *input,
+                  uint32_t action, float slope, float *work, float *gradient)
+{
+    uint32_t k = net->n_layers - 1;
+    float *slopes = work + net->slopes[0], *before = work + net->slopes[1];
+
+    /* What fills rows up has no slope. */
+    memset(slopes, 0, net->layer[k - 1].stride * sizeof(*slopes));
+    back_of_last(&net->layer[k], weights, work + net->layer[k - 1].in_memory, action, slope,
+                 gradient, slopes);
+    while (k-- > 0) {
+        const float *in = k ? work + net->layer[k - 1].in_memory : input;
+        float *swap = slopes;
+
+        if (k)
+            memset(before, 0, net->layer[k - 1].stride * sizeof(*before));
+        back_of_hidden(&net->layer[k], weights, in, slopes, gradient, k ? before : NULL);
+        slopes = before;
+        before = swap;
+    }
+}
