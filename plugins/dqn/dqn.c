@@ -10,7 +10,7 @@
  *
  * A call of learn() makes an update for each `update_every` transitions, and at most
  * `updates_per_call`.  What an update takes grows with `batch` and the number of weights: with
- * the defaults, ten dimensions and ten actions it is about 0.06 ms, a call less than 0.5 ms.
+ * the defaults, ten dimensions and ten actions it is about 0.03 ms, a call 0.25 ms.
  */
 #include <float.h>
 #include <math.h>

@@ -90,7 +90,7 @@ int dqn_init(struct dqn *d, const struct p2p_space *space, char *err)
     dqn_net_shape(&d->net, d->n_dims, (uint32_t)d->layers, (uint32_t)d->hidden, d->n_actions);
     if (judge_memory(d, err))
         return -1;
-    d->lo = h->alloc(h, 2 * d->n_dims * sizeof(*d->lo));
+    d->lo = h->alloc(h, 2 * sizeof(*d->lo) * d->n_dims);
     if (!d->lo || !give_network(d) || !dqn_masks_init(&d->masks, h) ||
         !dqn_replay_init(&d->steps, h, d->n_dims, (uint64_t)d->replay)) {
         snprintf(err, P2P_ERRLEN, "the host has no memory for it; a smaller `replay` would help");

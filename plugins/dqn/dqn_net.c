@@ -53,23 +53,42 @@ void dqn_net_begin(const struct dqn_net *net, const struct p2p_host *host, float
 
 /* ---- lanes ---- */
 
-static void add_scaled(float *restrict to, const float *restrict from, float x, uint32_t n)
+static void add_scaled(float *to, const float *from, float x, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i += DQN_LANE)
-        for (uint32_t k = 0; k < DQN_LANE; k++)
-            to[i + k] += x * from[i + k];
+    for (; n > 0; n -= DQN_LANE, to += DQN_LANE, from += DQN_LANE) {
+        float sum[DQN_LANE];
+
+        for (int k = 0; k < DQN_LANE; k++)
+            sum[k] = to[k] + x * from[k];
+        memcpy(to, sum, sizeof(sum));
+    }
 }
 
-static float product(const float *restrict a, const float *restrict b, uint32_t n)
+static float product(const float *a, const float *b, uint32_t n)
 {
     float sum[DQN_LANE] = {0}, total = 0;
 
-    for (uint32_t i = 0; i < n; i += DQN_LANE)
-        for (uint32_t k = 0; k < DQN_LANE; k++)
-            sum[k] += a[i + k] * b[i + k];
-    for (uint32_t k = 0; k < DQN_LANE; k++)
+    for (; n > 0; n -= DQN_LANE, a += DQN_LANE, b += DQN_LANE)
+        for (int k = 0; k < DQN_LANE; k++)
+            sum[k] += a[k] * b[k];
+    for (int k = 0; k < DQN_LANE; k++)
         total += sum[k];
     return total;
+}
+
+/* A lane of outputs: the sum over the inputs. */
+static void sum_lane(const struct dqn_layer *l, const float *from, const float *in, float *out)
+{
+    float sum[DQN_LANE];
+
+    memcpy(sum, from + (size_t)l->in * l->stride, sizeof(sum));
+    for (uint32_t i = 0; i < l->in; i++, from += l->stride) {
+        float x = in[i];
+
+        for (int k = 0; k < DQN_LANE; k++)
+            sum[k] += x * from[k];
+    }
+    memcpy(out, sum, sizeof(sum));
 }
 
 /* ---- forth and back ---- */
@@ -83,10 +102,8 @@ const float *dqn_net_run(const struct dqn_net *net, const float *weights, const 
         const struct dqn_layer *l = &net->layer[k];
         float *out = work + l->in_memory;
 
-        memcpy(out, weights + row(l, l->in), l->stride * sizeof(*out));
-        for (uint32_t i = 0; i < l->in; i++)
-            if (in[i] != 0)
-                add_scaled(out, weights + row(l, i), in[i], l->stride);
+        for (uint32_t o = 0; o < l->stride; o += DQN_LANE)
+            sum_lane(l, weights + l->weights + o, in, out + o);
         if (k + 1 < net->n_layers)
             for (uint32_t o = 0; o < l->stride; o++)
                 out[o] = out[o] > 0 ? out[o] : 0;

@@ -6,7 +6,7 @@
 
 size_t dqn_replay_bytes(uint32_t n_dims)
 {
-    return sizeof(struct dqn_step) + 2 * n_dims * sizeof(float);
+    return sizeof(struct dqn_step) + 2 * sizeof(float) * n_dims;
 }
 
 bool dqn_replay_init(struct dqn_replay *r, const struct p2p_host *host, uint32_t n_dims,
