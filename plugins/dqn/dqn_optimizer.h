@@ -8,7 +8,7 @@
 #ifndef DQN_OPTIMIZER_H
 #define DQN_OPTIMIZER_H
 
-#include <stddef.h>
+#include <p2pfaas/plugin.h>
 
 enum { DQN_ADAM, DQN_SGD };
 

@@ -66,8 +66,11 @@ static void a_unit_of_rewards_changes_no_values(void **state)
 
         learner_learn(l, &at, i % 2, i % 2 ? 4000 : -9000, NULL);
     }
-    for (float at = 0; at <= 1; at += 0.125F)
+    for (int i = 0; i <= 8; i++) {
+        float at = (float)i / 8;
+
         assert_true(fabsf(get(l, &at, 0) + 9000) < 900 && fabsf(get(l, &at, 1) - 4000) < 900);
+    }
     learner_free(l);
 }
 
@@ -151,10 +154,12 @@ static void make_grid(struct mdp *m, struct place *p)
     *m = (struct mdp){.states = SIDE * SIDE - 1, .actions = 4};
     p->dims = 2;
     for (int s = 0; s < SIDE * SIDE - 1; s++) {
+        int row = s / SIDE;
+
         p->at[s][0] = (float)(s % SIDE);
-        p->at[s][1] = (float)(s / SIDE);
+        p->at[s][1] = (float)row;
         for (int a = 0; a < 4; a++) {
-            int x = s % SIDE + dx[a], y = s / SIDE + dy[a];
+            int x = s % SIDE + dx[a], y = row + dy[a];
             int to = x < 0 || y < 0 || x >= SIDE || y >= SIDE ? s : y * SIDE + x;
 
             to = to == SIDE * SIDE - 1 ? MDP_END : to;
