@@ -53,7 +53,7 @@ static const struct p2p_param params[] = {
     LIVE_NUM(epsilon_min, 0.05, 0, 1, "that it does not decay below"),
     LIVE_NUM(epsilon_decay, 0.999, 0, 1, "that each learned transition multiplies it by"),
     P2P_PARAM_INT(struct dqn, replay, 10000, 1, 10000000, "transitions that are remembered"),
-    P2P_PARAM_SIZE(struct dqn, memory, 32 << 20, 64 << 10, 60 << 20,
+    P2P_PARAM_SIZE(struct dqn, memory, 32 << 20, 128 << 10, 60 << 20,
                    "that the network and what is remembered may take"),
     P2P_PARAM_END};
 

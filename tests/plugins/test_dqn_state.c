@@ -125,7 +125,8 @@ static void what_was_learned_goes_over(void **state)
 
 static void it_goes_on_learning_after_it(void **state)
 {
-    struct learner *old = learned("alpha=0.01", 200), *l = make("alpha=0.01 warm_up=1");
+    static const char settings[] = "alpha=0.01 warm_up=1";
+    struct learner *old = learned(settings, 200), *l = learned(settings, 3);
     struct dqn *d = inside(l);
     struct bytes b = {0};
     float at[2] = {1, 2};
@@ -135,6 +136,8 @@ static void it_goes_on_learning_after_it(void **state)
     assert_true(load(l, &b));
     assert_memory_equal(d->online, d->target, d->net.n_weights * sizeof(float));
     assert_memory_equal(d->online, d->good, d->net.n_weights * sizeof(float));
+    for (size_t i = 0; i < d->net.n_weights; i++)
+        assert_true(d->opt.first[i] == 0 && d->opt.second[i] == 0);
     for (int i = 0; i < 600; i++)
         learner_learn(l, at, 1, 5, NULL);
     assert_true(fabsf(learner_act(l, at, 2).value - 5) < 0.1F);
