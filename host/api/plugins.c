@@ -1,18 +1,21 @@
 /*
- * plugins.c - GET /plugins and /plugins/{name}: what can be selected, and how.
+ * plugins.c - GET /plugins and /plugins/{name}: schedulers and learners that can be selected,
+ * and how.
  */
 #include <cjson/cJSON.h>
 #include <microhttpd.h>
 #include <string.h>
 
+#include "engine/learning.h"
 #include "host/api/api.h"
 #include "host/node.h"
 #include "host/route.h"
 
 struct listing {
     cJSON *out;
-    const char *wanted; /* one scheduler, or NULL for all */
+    const char *wanted; /* one, or NULL for all */
     struct engine_current now;
+    struct engine_learner learner;
 };
 
 static cJSON *parameters_json(const struct p2p_param *table)
@@ -52,23 +55,48 @@ static cJSON *aliases_json(const struct p2p_scheduler *s)
     return list;
 }
 
-static cJSON *scheduler_json(const struct listing *l, const struct module *m,
-                             const struct p2p_scheduler *s)
+/* What a row has of a scheduler and of a learner. */
+struct kept {
+    const char *kind, *name, *version, *summary;
+};
+
+static cJSON *row_json(const struct module *m, const struct kept *k, bool in_use)
 {
     cJSON *row = cJSON_CreateObject();
     char abi[16];
 
     snprintf(abi, sizeof(abi), "%u.%u", m->entry->abi_major, m->entry->abi_minor);
-    cJSON_AddStringToObject(row, "name", s->name);
-    cJSON_AddStringToObject(row, "kind", "scheduler");
-    cJSON_AddStringToObject(row, "version", s->version ? s->version : "");
-    cJSON_AddStringToObject(row, "summary", s->summary ? s->summary : "");
+    cJSON_AddStringToObject(row, "name", k->name);
+    cJSON_AddStringToObject(row, "kind", k->kind);
+    cJSON_AddStringToObject(row, "version", k->version ? k->version : "");
+    cJSON_AddStringToObject(row, "summary", k->summary ? k->summary : "");
     cJSON_AddStringToObject(row, "file", m->file);
     cJSON_AddStringToObject(row, "hash", m->hash);
     cJSON_AddStringToObject(row, "abi", abi);
-    cJSON_AddBoolToObject(row, "in_use",
-                          strcmp(l->now.plugin, s->name) == 0 && strcmp(l->now.hash, m->hash) == 0);
+    cJSON_AddBoolToObject(row, "in_use", in_use);
+    return row;
+}
+
+static cJSON *scheduler_json(const struct listing *l, const struct module *m,
+                             const struct p2p_scheduler *s)
+{
+    const struct kept k = {"scheduler", s->name, s->version, s->summary};
+    cJSON *row =
+        row_json(m, &k, strcmp(l->now.plugin, s->name) == 0 && strcmp(l->now.hash, m->hash) == 0);
+
     cJSON_AddItemToObject(row, "aliases", aliases_json(s));
+    cJSON_AddItemToObject(row, "parameters", parameters_json(s->params));
+    return row;
+}
+
+static cJSON *learner_json(const struct listing *l, const struct module *m,
+                           const struct p2p_learner *s)
+{
+    const struct kept k = {"learner", s->name, s->version, s->summary};
+    cJSON *row = row_json(m, &k,
+                          l->learner.asked && strcmp(l->learner.plugin, s->name) == 0 &&
+                              strcmp(l->learner.hash, m->hash) == 0);
+
     cJSON_AddItemToObject(row, "parameters", parameters_json(s->params));
     return row;
 }
@@ -94,6 +122,12 @@ static void add_row(void *ctx, const struct catalog_row *row)
         else if (!l->out && catalog_goes_by(*s, l->wanted, &alias))
             l->out = scheduler_json(l, row->module, *s);
     }
+    for (const struct p2p_learner *const *s = module_learners(row->module->entry); *s; s++) {
+        if (!l->wanted)
+            cJSON_AddItemToArray(l->out, learner_json(l, row->module, *s));
+        else if (!l->out && strcmp(l->wanted, (*s)->name) == 0)
+            l->out = learner_json(l, row->module, *s);
+    }
 }
 
 void api_plugins(struct exchange *x)
@@ -104,6 +138,7 @@ void api_plugins(struct exchange *x)
     cJSON *json = cJSON_CreateObject();
 
     engine_describe(n->engine, &l.now);
+    engine_learner_describe(n->engine, &l.learner);
     catalog_each(n->catalog, add_row, &l);
     engine_stats(n->engine, &stats);
     cJSON_AddItemToObject(json, "plugins", l.out);
@@ -121,6 +156,7 @@ void api_plugin(struct exchange *x)
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(x->rest, "/?"), x->rest);
     engine_describe(n->engine, &l.now);
+    engine_learner_describe(n->engine, &l.learner);
     catalog_each(n->catalog, add_row, &l);
     if (l.out) {
         exchange_json(x, MHD_HTTP_OK, l.out);

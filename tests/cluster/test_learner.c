@@ -122,6 +122,19 @@ static void test_a_scheduler_asks_and_rewards(void **state)
     assert_false(there(".new"));
 }
 
+static void test_learners_are_listed_with_their_parameters(void **state)
+{
+    (void)state;
+    write_config(ASKER "}}\n" PUPIL);
+    start_node(0, NULL);
+    expect(get(0, "/plugins"), 200, "\"name\":\"heir\",\"kind\":\"learner\"");
+    expect(get(0, "/plugins/pupil"), 200, "\"kind\":\"learner\"");
+    expect(get(0, "/plugins/pupil"), 200, "\"in_use\":true");
+    expect(get(0, "/plugins/pupil"), 200, "\"name\":\"most_dims\"");
+    expect(get(0, "/plugins/heir"), 200, "\"in_use\":false");
+    stops();
+}
+
 static void test_what_it_knows_outlives_a_restart(void **state)
 {
     (void)state;
@@ -273,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_scheduler_asks_and_rewards),
+        cmocka_unit_test(test_learners_are_listed_with_their_parameters),
         cmocka_unit_test(test_what_it_knows_outlives_a_restart),
         cmocka_unit_test(test_it_is_saved_now_and_then),
         cmocka_unit_test(test_another_space_keeps_the_file_beside),
