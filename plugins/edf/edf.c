@@ -22,7 +22,7 @@
  *
  * A job that is not admitted asks `fanout` peers how loaded they are, and goes to the one
  * where it would wait least, way included, if it can end in time there; else `overload`
- * decides: refuse it, or run it after all that have been admitted.  Jobs without a deadline
+ * decides: refuse it, or run it after all admitted ones with a deadline.  Jobs without a deadline
  * come last of all, and are admitted while there is a place in the queue.
  */
 #include <p2pfaas/plugin.h>
@@ -356,6 +356,8 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
 
     if (rq->event == P2P_EV_TICK)
         return p2p_done();
+    if (rq->event > P2P_EV_TICK)
+        return p2p_local();
     note_starts(e, rq);
     if (admits(e, rq)) {
         ++*e->admitted;

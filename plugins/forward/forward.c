@@ -23,7 +23,8 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     const struct forward *f = self;
 
     /* As many tries as there are peers, then the job is better done here. */
-    if ((int64_t)rq->hops >= f->max_hops || rq->attempts >= rq->n_peers ||
+    if ((rq->event != P2P_EV_ARRIVAL && rq->event != P2P_EV_REFUSED) ||
+        (int64_t)rq->hops >= f->max_hops || rq->attempts >= rq->n_peers ||
         rq->attempts >= MOST_TRIES)
         return p2p_local();
     return p2p_forward(rq->peers[p2p_rand_below(rq->host, rq->n_peers)].id);

@@ -388,7 +388,8 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     struct prequal *p = self;
     struct p2p_action a;
 
-    if ((int64_t)rq->hops >= p->max_hops || rq->attempts > MOST_ATTEMPTS)
+    if ((rq->event != P2P_EV_ARRIVAL && rq->event != P2P_EV_REFUSED) ||
+        (int64_t)rq->hops >= p->max_hops || rq->attempts > MOST_ATTEMPTS)
         return here(p, rq);
     if (rq->event == P2P_EV_REFUSED)
         remove_peer(p, ((const struct job *)rq->state)->peer);

@@ -24,7 +24,8 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     const struct random *r = self;
     uint64_t choice;
 
-    if ((int64_t)rq->hops >= r->max_hops || rq->attempts >= MOST_TRIES)
+    if ((rq->event != P2P_EV_ARRIVAL && rq->event != P2P_EV_REFUSED) ||
+        (int64_t)rq->hops >= r->max_hops || rq->attempts >= MOST_TRIES)
         return p2p_local();
     /* A peer that refused makes room for another draw, itself not excluded: it
      * may have room again. */

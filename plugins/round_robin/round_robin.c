@@ -44,7 +44,8 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     uint32_t next = P2P_NONE;
 
     /* After a refusal the next in turn is tried. */
-    if ((int64_t)rq->hops >= r->max_hops || rq->attempts > rq->n_peers ||
+    if ((rq->event != P2P_EV_ARRIVAL && rq->event != P2P_EV_REFUSED) ||
+        (int64_t)rq->hops >= r->max_hops || rq->attempts > rq->n_peers ||
         rq->attempts >= MOST_TRIES)
         return here(r);
     if (!r->started && rq->n_peers > 0) {

@@ -95,7 +95,7 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
 {
     struct dealer *d = self;
 
-    if (rq->hops >= MOST_HOPS)
+    if ((rq->event != P2P_EV_ARRIVAL && rq->event != P2P_EV_REFUSED) || rq->hops >= MOST_HOPS)
         return here(d);
     if (d->is_master)
         return deal(d, rq);

@@ -1,6 +1,6 @@
 /*
  * my_scheduler - a job runs here while this node is lightly loaded, and goes to the
- * peer with the fewest known jobs otherwise.  Change it into yours.
+ * peer with the fewest jobs of ours otherwise.  Change it into yours.
  */
 #include <p2pfaas/plugin.h>
 
@@ -31,8 +31,9 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
     struct my_scheduler *s = self;
     const struct p2p_peer *best = NULL;
 
-    /* A job that was forwarded once, or that a peer refused, ends here. */
-    if (rq->hops > 0 || rq->event == P2P_EV_REFUSED)
+    /* A job that was forwarded once, or that a peer refused, ends here, and so does an event
+     * that is new to us. */
+    if (rq->hops > 0 || rq->event != P2P_EV_ARRIVAL)
         return p2p_local();
     if ((int64_t)rq->node->load + rq->node->queue < s->threshold) {
         ++*s->kept;
