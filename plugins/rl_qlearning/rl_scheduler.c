@@ -14,7 +14,6 @@
  *   reward, when the job ended, with the state that there is then:
  *          deadline: 1 if it succeeded before its deadline, else 0
  *          latency: the negative of the seconds that it took, or of `lost` if it failed
- *          external: none; whoever sends the jobs gives it
  *          What was cancelled has none, as it was not seen how it would have ended.
  *
  * The learner is told which actions are possible: forwards while the job may make another
@@ -30,7 +29,7 @@
 #include "rl_peers.h"
 
 enum { REJECT, HERE, PROBE, PEER_0, MOST_DIMS = 1 + 2 * RL_TYPES };
-enum { BY_DEADLINE, BY_LATENCY, EXTERNAL };
+enum { BY_DEADLINE, BY_LATENCY };
 enum { STATE_VERSION = 1 };
 
 struct learning {
@@ -51,7 +50,7 @@ struct choice {
     bool asked; /* the learner, and it answered */
 };
 
-static const char *const rewards[] = {"deadline", "latency", "external", NULL};
+static const char *const rewards[] = {"deadline", "latency", NULL};
 
 static const struct p2p_param params[] = {
     P2P_PARAM_INT(struct learning, task_types, 1, 1, RL_TYPES, "types of jobs, by function"),
@@ -182,7 +181,7 @@ static void outcome(void *self, const struct p2p_request *rq, const struct p2p_o
 
     if (c->booked)
         rl_book_leave(&l->book, c->booked);
-    if (!c->asked || l->reward == EXTERNAL || out->status == P2P_OUT_CANCELLED)
+    if (!c->asked || out->status == P2P_OUT_CANCELLED)
         return;
     look(l, rq, c->type, next);
     rq->host->reward(rq->host, c->episode, reward_of(l, rq, out), next);

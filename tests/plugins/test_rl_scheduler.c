@@ -293,16 +293,6 @@ static void latency_makes_the_reward(void **state)
     mock_free(m);
 }
 
-static void an_external_reward_is_not_ours(void **state)
-{
-    struct teacher t;
-    struct mock *m = teacher_new("reward=external", &t, 2);
-
-    (void)state;
-    assert_true(isnan(rewarded(m, P2P_OUT_RAN, 200, 0, 250)));
-    mock_free(m);
-}
-
 static void the_next_state_is_that_of_the_end(void **state)
 {
     struct teacher t;
@@ -369,7 +359,6 @@ int main(void)
         cmocka_unit_test(fewer_numbers_can_be_had),
         cmocka_unit_test(the_deadline_makes_the_reward),
         cmocka_unit_test(latency_makes_the_reward),
-        cmocka_unit_test(an_external_reward_is_not_ours),
         cmocka_unit_test(the_next_state_is_that_of_the_end),
         cmocka_unit_test(the_space_is_bounded),
         cmocka_unit_test(it_has_the_name_of_the_original),
