@@ -248,7 +248,8 @@ int learning_allows(const struct offer *o, const struct instance *i, char err[P2
     if (!(i->ops.flags & P2P_SCHED_NEEDS_LEARNER) || o->selection.name)
         return 0;
     snprintf(err, P2P_ERRLEN,
-             "%s: it needs a learner, and none is selected; set learner.plugin in plugins.yaml",
+             "%s: it needs a learner, and none is selected; a node has learner.plugin in "
+             "plugins.yaml, the simulator has none",
              i->g.name);
     return -1;
 }

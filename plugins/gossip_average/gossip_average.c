@@ -7,13 +7,14 @@
  *
  *   an epoch begins with every node's own load per slot as its value.  In each cycle a
  *   node exchanges values with a random peer, and both go on with their mean.  The mean of
- *   all stays, their variance falls by 1/(2 sqrt e) = 0.303 a cycle, so that after an
+ *   all stays, their variance is 1/(2 sqrt e) = 0.303 of that before, so that after an
  *   epoch's cycles each node's value is the mean load at the epoch's begin: the estimate.
  *   A node that hears of a later epoch joins it at once.
  *
  * What is decided by it is ours: a job that arrives while this node's load per slot is
- * above the estimate by more than `margin` is forwarded, to the peer below the estimate
- * that was heard last, or to a random one.  The load is the running and the waiting jobs.
+ * above the estimate by more than `margin` is forwarded: with `to: heard` to the peer below
+ * the estimate that was heard last, if there is one, with `to: random` to a random one.  The load
+ * is the running and the waiting jobs.
  *
  * Ours too: the answer to a push carries by how much its sender's value has to change, so
  * that exchanges that overlap leave the mean as it is; only a lost answer does not, until

@@ -408,7 +408,7 @@ void case_swap(struct check *c)
     uint64_t jobs;
 
     if (c->scheduler.flags & P2P_SCHED_NEEDS_LEARNER)
-        check_skip(c, "it needs a learner, which a node cannot bind yet");
+        check_skip(c, "it needs a learner, and none takes part in this case");
     memset(s, 0, sizeof(*s));
     open_stage(c, s);
     check_enter(c, "a call while it is swapped");

@@ -331,8 +331,8 @@ struct p2p_host {
     uint32_t log_level;   /* messages below it are dropped */
     uint32_t node_id;
     void (*log)(const struct p2p_host *, uint32_t level, const char *msg); /* [any] */
-    uint64_t (*rand)(const struct p2p_host *); /* 64 uniform bits, seeded [loop] */
-    uint64_t (*now)(const struct p2p_host *);  /* ns; virtual in the simulator [loop] */
+    uint64_t (*rand)(const struct p2p_host *); /* 64 uniform bits, seeded [load] [loop] */
+    uint64_t (*now)(const struct p2p_host *);  /* ns; virtual in the simulator [load] [loop] */
     /* Zeroed, 16-aligned, freed by the host after fini().  NULL when the
      * plugin's memory limit is reached.  Call only from init() and load(). [load] */
     void *(*alloc)(const struct p2p_host *, size_t);
@@ -341,8 +341,8 @@ struct p2p_host {
      * [A-Za-z0-9_] as '_'.  One name is either a counter or a gauge.  [load] */
     uint64_t *(*counter)(const struct p2p_host *, const char *name, const char *help);
     double *(*gauge)(const struct p2p_host *, const char *name, const char *help);
-    uint32_t (*peer_id)(const struct p2p_host *, const char *name); /* or P2P_NONE [loop] */
-    const char *(*peer_name)(const struct p2p_host *, uint32_t id); /* or NULL [loop] */
+    uint32_t (*peer_id)(const struct p2p_host *, const char *name); /* or P2P_NONE [load] [loop] */
+    const char *(*peer_name)(const struct p2p_host *, uint32_t id); /* or NULL [load] [loop] */
     /* The bound learner; false when there is none.  [loop] */
     bool (*act)(const struct p2p_host *, const float *state, uint64_t mask, struct p2p_choice *out);
     void (*reward)(const struct p2p_host *, uint64_t episode, float reward, const float *next);
