@@ -212,7 +212,8 @@ static void what_cannot_run_is_1(void **state)
     command_refuses(
         sweep, LIST("-q", "-s", "nodes.n.scheduler=random"), 1,
         LIST("--set nodes.n.scheduler: the sweep has its values", "sweep.scheduler=[random]"));
-    command_refuses(once, LIST("-q", "-s", "run.lengths=1s"), 1, LIST("--set", "lengths", "length"));
+    command_refuses(once, LIST("-q", "-s", "run.lengths=1s"), 1,
+                    LIST("--set", "lengths", "length"));
     command_refuses("run: {length: 1s}\n" NODES("powr_of_choices"), LIST("-q"), 1,
                     LIST("s.yaml:2: nodes.n.scheduler: ", "power_of_choices"));
     command_refuses(once, LIST("-q", "--plugins", command_path("nowhere")), 1, LIST("/nowhere"));
