@@ -400,7 +400,6 @@ static void widest_label(struct session *s)
 static int simulate(struct session *s, const struct scenario *first, struct trace *trace, char *err)
 {
     const struct options *o = s->options;
-    struct simulation_cost cost;
     struct plugins plugins;
     struct runner_setup setup = {.file = o->file,
                                  .sweep = &s->sweep,
@@ -423,7 +422,7 @@ static int simulate(struct session *s, const struct scenario *first, struct trac
         if (s->sweep.n_points > 1)
             report_sweep_head(stdout, s->width);
         setup.catalog = plugins.catalog;
-        rc = runner_run(&setup, &cost, err);
+        rc = runner_run(&setup, NULL, err);
         print_warnings(s);
     }
     if (s->outputs) {

@@ -1,6 +1,6 @@
 /*
- * command.h - the subcommand of the simulator's program; argv[0] is the subcommand.  Each
- * returns an exit status: 0, 1 for a failure, 2 for a wrong command line.
+ * command.h - `p2pfaas sim`; argv[0] begins its errors.  Returns an exit status: 0, 1 for
+ * a failure, 2 for a wrong command line.
  */
 #ifndef SIM_COMMAND_H
 #define SIM_COMMAND_H

@@ -27,7 +27,8 @@ struct plot_options {
 };
 extern const char *const plot_format[PLOT_FORMATS]; /* "png", "svg", "pdf" */
 
-/* `p2pfaas plot …`; argv[0] is "plot".  An exit status: 0, 1, or 2 for a wrong call. */
+/* `p2pfaas plot …`; argv[0] begins errors of options.  An exit status: 0, 1, or 2 for a wrong call.
+ */
 int plot_main(int argc, char **argv);
 
 /* -1 and err: a wrong call.  1: help was asked for. */

@@ -33,7 +33,7 @@ struct runner_setup {
     void *ctx;
 };
 
-/* 0, or -1 with the reason of the first point in order that failed. */
+/* 0, or -1 with the reason of the first point in order that failed.  `sum` may be NULL. */
 int runner_run(const struct runner_setup *setup, struct simulation_cost *sum, char err[P2P_ERRLEN]);
 
 #endif
