@@ -197,6 +197,21 @@ static bool no_tell(const struct p2p_host *h, uint32_t peer, const void *message
     return false;
 }
 
+static bool no_http(const struct p2p_host *h, const struct p2p_http_request *request)
+{
+    (void)h;
+    (void)request;
+    return false;
+}
+
+static bool no_choose(const struct p2p_host *h, uint64_t episode, const struct p2p_choice *choice)
+{
+    (void)h;
+    (void)episode;
+    (void)choice;
+    return false;
+}
+
 static void fill_host(struct guest *g)
 {
     g->host = (struct p2p_host){
@@ -221,6 +236,8 @@ static void fill_host(struct guest *g)
         .tell = no_tell,
         .function_name = host_function_name,
         .address = host_address,
+        .http = no_http,
+        .choose = no_choose,
     };
 }
 

@@ -54,7 +54,8 @@ static struct p2p_choice ask_learner(struct engine *e, struct learner *l, const 
         c = (struct p2p_choice){.action = draw_action(e, allowed), .explored = 1};
     }
     c.explored = c.explored != 0;
-    c.reserved = 0;
+    if (!(c.epsilon >= 0 && c.epsilon <= 1))
+        c.epsilon = 0;
     c.episode = e->learning.next++;
     return c;
 }

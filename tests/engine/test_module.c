@@ -100,8 +100,8 @@ static void bad_plugins_are_refused(void **state)
 {
     static const char *const bad[][2] = {
         {"bad_magic", "p2p_plugin"},
-        {"bad_major", "ABI 2.0, this host speaks 1.1; rebuild it against sdk/"},
-        {"needs_newer", "ABI 1.2"},
+        {"bad_major", "ABI 2.0, this host speaks 1.2; rebuild it against sdk/"},
+        {"needs_newer", "ABI 1.3"},
         {"no_symbol", "p2p_plugin"},
         {"crashes_at_load", "does not export p2p_plugin"},
         {"empty", "no scheduler and no learner"},

@@ -37,7 +37,7 @@ extern "C" {
 
 #define P2P_ABI_MAGIC 0x46503250u /* "P2PF" */
 #define P2P_ABI_MAJOR 1           /* must be equal on both sides */
-#define P2P_ABI_MINOR 1           /* fields appended since MAJOR */
+#define P2P_ABI_MINOR 2           /* fields appended since MAJOR */
 #define P2P_ERRLEN 256
 #define P2P_NONE 0xffffffffu /* "no peer" */
 
@@ -236,17 +236,26 @@ struct p2p_space { /* what the scheduler asks of a learner */
     uint32_t reserved;
     const float *lo, *hi; /* per-dimension bounds, valid while bound */
 };
+/* An action that the learner will tell later, with host->choose() (1.2). */
+#define P2P_PENDING 0xffffffffu
 struct p2p_choice {
-    uint64_t episode; /* set by the host: the key for reward() */
+    uint64_t episode; /* set by the host: the key for reward(), and for choose() */
     uint32_t action;
     uint32_t explored; /* 1 when not the greedy action */
     float value;
-    uint32_t reserved;
+    float epsilon; /* probability of a random action (1.2); 0: none, or not told */
 };
 
 /* ---- scheduler ---- */
 
-enum { P2P_SCHED_NEEDS_LEARNER = 1u << 0 };
+enum {
+    P2P_SCHED_NEEDS_LEARNER = 1u << 0,
+    /* (1.2) It can wait for a learner that works outside of the node: where act() gives
+     * P2P_PENDING, decide() returns p2p_await(), and asks act() again at the TIMER that follows,
+     * which has the choice, or is false when none came.  For others act() is then false at
+     * once. */
+    P2P_SCHED_AWAITS_LEARNER = 1u << 1
+};
 
 struct p2p_scheduler {
     uint32_t size;
@@ -296,6 +305,29 @@ struct p2p_transition { /* 48 bytes, frozen */
     uint64_t reserved[2];
 };
 
+/* A request of a learner that works outside of the node (1.2).  All texts are copied. */
+struct p2p_http_request {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t tag;               /* comes back with the answer */
+    uint64_t timeout_ns;        /* to the last byte of the answer; > 0 */
+    const char *method, *url;   /* "GET", "http://192.0.2.7:19020/act"; http only */
+    const char *const *headers; /* "Name: value", …, NULL; or NULL */
+    const void *body;
+    uint64_t body_len; /* 0 to P2P_HTTP_MAX */
+};
+enum { P2P_HTTP_MAX = 1 << 20 /* bytes of a body, either way */ };
+struct p2p_http_answer {
+    uint32_t size;
+    uint32_t status; /* HTTP's; 0: none came, and why is in `error` */
+    uint64_t tag;
+    uint64_t took_ns;
+    const char *error;   /* "" or a reason */
+    const char *headers; /* lines, each with \r\n at its end */
+    const void *body;
+    uint64_t body_len;
+};
+
 struct p2p_learner {
     uint32_t size;
     uint32_t flags;
@@ -317,6 +349,14 @@ struct p2p_learner {
     bool (*load)(void *self, struct p2p_stream *in);      /* [loop] */
     void (*params_changed)(void *self);                   /* [loop] */
     const void *(*extension)(void *self, const char *id); /* [load] */
+    /* Since 1.2. */
+    /* What each action is worth in that state: n_actions numbers, without exploring.  [loop] */
+    void (*values)(void *self, const float *state, float *out);
+    /* The at-th state that it learned about, n_dims numbers, for people to look at: from 0 on,
+     * in any order, the same until learn() is called; false when there are no more.  [loop] */
+    bool (*known)(void *self, uint64_t at, float *state);
+    /* The end of an HTTP request: exactly once for each that host->http() took.  [loop] */
+    void (*answered)(void *self, const struct p2p_http_answer *answer);
 };
 
 /* ---- host services; one struct per instance, valid until fini() returns ---- */
@@ -360,6 +400,14 @@ struct p2p_host {
     /* "192.0.2.7:18080": where nodes reach that peer, or with P2P_NONE this one.  The same
      * on every node, where names and ids are not.  NULL: no such peer.  [loop] */
     const char *(*address)(const struct p2p_host *, uint32_t peer);
+    /* Since 1.2; of learners only. */
+    /* Sends a request from the node's own event loop; answered() hears its end, never before
+     * this returned.  False when it was not sent: in the simulator, a bad URL, too long, or too
+     * many under way.  [loop] */
+    bool (*http)(const struct p2p_host *, const struct p2p_http_request *request);
+    /* The choice of an act() that gave P2P_PENDING, or NULL when there is none.  False when
+     * nobody waits for it any more.  [loop] */
+    bool (*choose)(const struct p2p_host *, uint64_t episode, const struct p2p_choice *choice);
 };
 
 /* ---- module entry.  The first 16 bytes never change, in any major. ---- */
@@ -441,6 +489,11 @@ static inline struct p2p_action p2p_reject(uint32_t http)
 static inline struct p2p_action p2p_wait_until(uint64_t ns)
 {
     return p2p_action_(P2P_WAIT, 0, ns);
+}
+/* Wait for the learner (1.2). */
+static inline struct p2p_action p2p_await(void)
+{
+    return p2p_wait_until(0);
 }
 /* Ask probe[0..n); resume when `need` (0 = all) answered or `timeout` passed. */
 static inline struct p2p_action p2p_ask(uint32_t n, uint32_t need, uint64_t timeout)
