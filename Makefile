@@ -82,7 +82,7 @@ Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim live-vs-sim lint format hdr-check install uninstall clean \
+.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim live-vs-sim lint format hdr-check install uninstall deb deb-check clean \
         distclean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -187,6 +187,14 @@ install: all
 uninstall:
 	rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(PREFIX)/bin/%) $(LIBDIR)/pkgconfig/p2pfaas-plugin.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/p2pfaas $(LIBDIR)/p2pfaas $(SHARE)
+
+## deb: a Debian package of what install installs, as a service
+deb: all
+	$(Q)MAKE='$(MAKE)' deploy/build-deb $(VERSION) $(B)
+
+## deb-check: installs, starts and purges the package on a clean system in a folder; wants root
+deb-check: deb
+	$(Q)deploy/check-deb $(B)/p2pfaas_$(VERSION)_$$(dpkg --print-architecture).deb
 
 ## clean: remove this variant's build tree
 clean:
