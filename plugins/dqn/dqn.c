@@ -95,6 +95,29 @@ static void act(void *self, const float *state, uint64_t mask, struct p2p_choice
     out->explored = !(best & UINT64_C(1) << out->action);
     value = q[out->action] * d->reward_unit;
     out->value = (float)fmax(-FLT_MAX, fmin(FLT_MAX, value));
+    out->epsilon = (float)d->epsilon_now;
+}
+
+static void values(void *self, const float *state, float *out)
+{
+    struct dqn *d = self;
+    const float *q;
+
+    dqn_scale(d, state, d->input);
+    q = dqn_net_run(&d->net, d->online, d->input, d->work);
+    for (uint32_t a = 0; a < d->n_actions; a++)
+        out[a] = (float)fmax(-FLT_MAX, fmin(FLT_MAX, q[a] * d->reward_unit));
+}
+
+/* The states of the transitions that are remembered, as often as they are. */
+static bool known(void *self, uint64_t at, float *state)
+{
+    const struct dqn *d = self;
+
+    if (at >= d->steps.n)
+        return false;
+    dqn_unscale(d, dqn_replay_state(&d->steps, at), state);
+    return true;
 }
 
 static void learn(void *self, const struct p2p_transition *batch, uint32_t n)
@@ -151,6 +174,8 @@ static const struct p2p_learner dqn_ops = {
     .save = dqn_save,
     .load = dqn_load,
     .params_changed = params_changed,
+    .values = values,
+    .known = known,
 };
 
 P2P_LEARNER_PLUGIN(dqn_ops);

@@ -49,6 +49,7 @@ int dqn_init(struct dqn *d, const struct p2p_space *space, char *err);
 /* A state as the network sees it: -1 and 1 are the bounds, which what is outside counts as;
  * what is no number counts as the lower one. */
 void dqn_scale(const struct dqn *d, const float *state, float *out);
+void dqn_unscale(const struct dqn *d, const float *input, float *out); /* and back */
 
 /* dqn_learn.c */
 void dqn_learn(struct dqn *d, const struct p2p_transition *t); /* remembers it */

@@ -106,6 +106,15 @@ int dqn_init(struct dqn *d, const struct p2p_space *space, char *err)
     return 0;
 }
 
+void dqn_unscale(const struct dqn *d, const float *input, float *out)
+{
+    for (uint32_t i = 0; i < d->n_dims; i++) {
+        double lo = d->lo[i], hi = d->hi[i];
+
+        out[i] = (float)(lo + (input[i] + 1.0) / 2 * (hi - lo));
+    }
+}
+
 void dqn_scale(const struct dqn *d, const float *state, float *out)
 {
     for (uint32_t i = 0; i < d->n_dims; i++) {

@@ -64,6 +64,8 @@ void rl_rows_add(struct rl *r, const float *state, struct rl_rows *out);
 void rl_rows_find(struct rl *r, const float *state, struct rl_rows *out);
 /* Is it a key that a state could have? */
 bool rl_key_is_sound(const struct rl *r, const int32_t *key);
+/* A state that has that key in a table: of bins, the middle. */
+void rl_state_of(const struct rl *r, const int32_t *key, float *state);
 /* Of one row, in table 0 or 1. */
 double *rl_values(const struct rl *r, uint32_t row, uint32_t table);
 /* Of a state. */

@@ -80,6 +80,16 @@ bool rl_key_is_sound(const struct rl *r, const int32_t *key)
     return key[r->n_dims] >= 0 && (uint32_t)key[r->n_dims] < r->n_features;
 }
 
+void rl_state_of(const struct rl *r, const int32_t *key, float *state)
+{
+    for (uint32_t d = 0; d < r->n_dims; d++) {
+        double lo = r->lo[d], hi = r->hi[d];
+
+        state[d] = r->bins ? (float)(lo + (key[d] + 0.5) / (double)r->bins * (hi - lo))
+                           : within((float)key[d], r->lo[d], r->hi[d]);
+    }
+}
+
 static void is_full(struct rl *r)
 {
     ++*r->full;

@@ -10,8 +10,9 @@
  *
  *   qlearning        V: of the next state's actions the best
  *   expected_sarsa   V: of the next state's actions the mean, as likely as they are taken
- *   sarsa            V: of the state and the action of the transition that follows.  Its
- *                       own next state is not asked, so that state and action belong together
+ *   sarsa            V: of the next state and the action that was taken there, where the
+ *                       transition tells it; else of the state and the action of the one that
+ *                       follows, so that state and action belong together
  *   differential_sarsa  the same, without gamma: G is of the rewards less their average,
  *                       average += beta (G - Q(S, A)).  The original P2PFaaS has
  *                       average = R1 + beta (G - Q(S, A)), to be had by average_reward
@@ -151,7 +152,7 @@ void rl_learn(struct rl *r, const struct p2p_transition *t)
     struct rl_rows at;
 
     if (!isfinite(t->reward) || t->action >= r->n_actions || !is_finite(t->state, r->n_dims) ||
-        (t->next && !is_finite(t->next, r->n_dims))) {
+        (t->next && !is_finite(t->next, r->n_dims)) || t->next_action > r->n_actions) {
         ++*r->ignored;
         return;
     }
@@ -165,7 +166,8 @@ void rl_learn(struct rl *r, const struct p2p_transition *t)
     if (!t->next) {
         while (r->n_window)
             learn_oldest(r, &after);
-    } else if (!follows(r) && r->n_window == (uint32_t)r->n_step) {
+    } else if ((!follows(r) || t->next_action) && r->n_window == (uint32_t)r->n_step) {
+        after.action = (uint32_t)t->next_action - 1;
         rl_rows_find(r, t->next, &after.rows);
         learn_oldest(r, &after);
     }

@@ -59,20 +59,48 @@ static const struct p2p_param params[] = {
     P2P_PARAM_SIZE(struct rl, memory, 8 << 20, 4 << 10, 60 << 20, "for values, half of it a spare"),
     P2P_PARAM_END};
 
+static float as_float(double value)
+{
+    return (float)(value > FLT_MAX ? FLT_MAX : value < -FLT_MAX ? -FLT_MAX : value);
+}
+
 static void act(void *self, const float *state, uint64_t mask, struct p2p_choice *out)
 {
     struct rl *r = self;
     uint64_t allowed = mask & r->all ? mask & r->all : r->all;
     struct rl_rows rows;
-    double q[RL_ACTIONS], value;
+    double q[RL_ACTIONS];
 
     rl_rows_add(r, state, &rows);
     rl_allow(r, &rows, allowed);
     rl_policy_values(r, &rows, q);
     out->action = rl_choose(r, q, allowed);
+    out->epsilon = r->exploration == RL_GREEDY ? (float)r->epsilon_now : 0;
     out->explored = !(rl_best(r, q, allowed) & UINT64_C(1) << out->action);
-    value = q[out->action];
-    out->value = (float)(value > FLT_MAX ? FLT_MAX : value < -FLT_MAX ? -FLT_MAX : value);
+    out->value = as_float(q[out->action]);
+}
+
+static void values(void *self, const float *state, float *out)
+{
+    struct rl *r = self;
+    struct rl_rows rows;
+    double q[RL_ACTIONS];
+
+    rl_rows_find(r, state, &rows);
+    rl_policy_values(r, &rows, q);
+    for (uint32_t a = 0; a < r->n_actions; a++)
+        out[a] = as_float(q[a]);
+}
+
+/* Of a table each row is a state; tiles do not tell which states they were made for. */
+static bool known(void *self, uint64_t at, float *state)
+{
+    const struct rl *r = self;
+
+    if (r->approximation != RL_TABLE || at >= r->table.n)
+        return false;
+    rl_state_of(r, rl_table_key(&r->table, (uint32_t)at), state);
+    return true;
 }
 
 static void learn(void *self, const struct p2p_transition *batch, uint32_t n)
@@ -127,6 +155,8 @@ static const struct p2p_learner rl_qlearning_ops = {
     .save = rl_save,
     .load = rl_load,
     .params_changed = params_changed,
+    .values = values,
+    .known = known,
 };
 
 P2P_RL_PLUGIN(rl_scheduler, rl_qlearning_ops);

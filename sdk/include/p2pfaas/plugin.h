@@ -302,7 +302,8 @@ struct p2p_transition { /* 48 bytes, frozen */
     const float *next;  /* n_dims, or NULL when terminal */
     uint32_t action;
     float reward;
-    uint64_t reserved[2];
+    uint64_t next_action; /* 1 + the action that was taken in `next` (1.2); 0: not known */
+    uint64_t reserved;
 };
 
 /* A request of a learner that works outside of the node (1.2).  All texts are copied. */
