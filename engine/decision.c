@@ -109,13 +109,17 @@ static struct p2p_action ask_once(struct decision *d)
 {
     struct engine *e = d->engine;
     struct instance *i = d->instance;
+    struct p2p_action a;
 
     if (d->override) {
         uint64_t random = d->override == OVERRIDE_FORWARD ? e->world->seed(e->ctx) : 0;
 
         return override_decide(d->override, &d->rq, random);
     }
-    return i->ops.decide(i->g.self, &d->rq);
+    i->deciding = d;
+    a = i->ops.decide(i->g.self, &d->rq);
+    i->deciding = NULL;
+    return a;
 }
 
 /* Asks the plugin until there is something to do outside.  Entered with the
@@ -253,6 +257,8 @@ void decision_begin(struct engine *e, struct decision *d, const struct decision_
     d->instance = NULL;
     d->pinned = false;
     d->override = job->override;
+    if (d->room.choice)
+        d->room.choice->made = false;
     name_scheduler(d, d->override ? override_scheduler(d->override) : "");
     e->world->enter(e->ctx, &d->rq);
     i = d->override ? NULL : e->current;
@@ -355,6 +361,22 @@ void decision_end(struct decision *d, struct p2p_outcome *out)
         instance_free(done);
     free(d->heap);
     d->heap = NULL;
+}
+
+void decision_note_choice(struct decision *d, const struct p2p_choice *choice, const float *state,
+                          uint32_t n)
+{
+    struct decision_choice *c = d->room.choice;
+
+    if (!c)
+        return;
+    c->made = true;
+    c->episode = choice->episode;
+    c->action = choice->action;
+    c->epsilon = choice->epsilon;
+    c->n_state = n;
+    if (n <= DECISION_MOST_STATE)
+        memcpy(c->state, state, n * sizeof(*state));
 }
 
 const char *decision_scheduler(const struct decision *d)

@@ -33,12 +33,24 @@ enum decision_state {
     DECISION_REJECTED
 };
 
+/* What a learner chose for a job, and in which state; the last one if it was asked again. */
+enum { DECISION_MOST_STATE = 128 };
+struct decision_choice {
+    bool made;
+    uint64_t episode;
+    uint32_t action;
+    float epsilon;
+    uint32_t n_state; /* numbers of the state; more than DECISION_MOST_STATE: none was kept */
+    float state[DECISION_MOST_STATE];
+};
+
 /* What the decision's owner lends it, before the first begin; may be all zero.  Plugin
  * state and probe slots that do not fit are malloc'ed. */
 struct decision_room {
     void *memory; /* 16-aligned */
     size_t size;
-    char *scheduler; /* DECISION_SCHEDULER bytes for decision_scheduler(), or NULL */
+    char *scheduler;                /* DECISION_SCHEDULER bytes for decision_scheduler(), or NULL */
+    struct decision_choice *choice; /* to be told what a learner chose, or NULL */
 };
 enum { DECISION_SCHEDULER = 256, DECISION_MOST_PROBE_BYTES = 64 * 32 };
 

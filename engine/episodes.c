@@ -174,29 +174,38 @@ uint32_t episodes_count(const struct episodes *e)
 
 /* ---- rewarded ones ---- */
 
+void episodes_put(struct episodes *e, const struct p2p_transition *t, uint64_t now_ns)
+{
+    size_t size = e->n_dims * sizeof(float);
+    float *row = e->rows + (size_t)e->n_pending * 2 * e->n_dims;
+
+    memcpy(row, t->state, size);
+    if (t->next)
+        memcpy(row + e->n_dims, t->next, size);
+    if (e->n_pending == 0)
+        e->since_ns = now_ns;
+    e->pending[e->n_pending] = *t;
+    e->pending[e->n_pending].state = row;
+    e->pending[e->n_pending].next = t->next ? row + e->n_dims : NULL;
+    e->n_pending++;
+}
+
 enum reward_verdict episodes_reward(struct episodes *e, uint64_t id, float reward,
                                     const float *next, uint64_t now_ns)
 {
     uint32_t slot = slot_of(e, id);
-    size_t size = e->n_dims * sizeof(float);
-    float *row = e->rows + (size_t)e->n_pending * 2 * e->n_dims;
 
     if (slot == NO_SLOT)
         return fate_of(e, id) == FATE_REWARDED ? REWARD_DUPLICATE : REWARD_EXPIRED;
     if (e->slots[slot].deadline_ns <= now_ns)
         return REWARD_EXPIRED;
-    memcpy(row, e->states + (size_t)slot * e->n_dims, size);
-    if (next)
-        memcpy(row + e->n_dims, next, size);
-    if (e->n_pending == 0)
-        e->since_ns = now_ns;
-    e->pending[e->n_pending++] = (struct p2p_transition){
-        .episode = id,
-        .state = row,
-        .next = next ? row + e->n_dims : NULL,
-        .action = e->slots[slot].action,
-        .reward = reward,
-    };
+    episodes_put(e,
+                 &(struct p2p_transition){.episode = id,
+                                          .state = e->states + (size_t)slot * e->n_dims,
+                                          .next = next,
+                                          .action = e->slots[slot].action,
+                                          .reward = reward},
+                 now_ns);
     close_one(e, slot, FATE_REWARDED);
     return REWARD_TAKEN;
 }

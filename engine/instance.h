@@ -22,10 +22,11 @@ struct instance {
     bool retired;
     uint64_t retired_ns;
     struct decision *open;
-    struct instance *next;   /* retired */
-    struct engine *engine;   /* whose current one it is, or was */
-    struct learner *learner; /* that it asks, or NULL */
-    struct learner *orphan;  /* that ends with it */
+    struct decision *deciding; /* in which decide() runs, or NULL */
+    struct instance *next;     /* retired */
+    struct engine *engine;     /* whose current one it is, or was */
+    struct learner *learner;   /* that it asks, or NULL */
+    struct learner *orphan;    /* that ends with it */
 };
 
 /* Memory and parameters; nothing of the plugin runs.  Takes over the reference in

@@ -45,6 +45,37 @@ enum reward_verdict engine_reward(struct engine *e, uint64_t episode, float rewa
                                   const float *next, uint32_t n_next);
 const char *reward_verdict_name(enum reward_verdict v); /* "taken", "not_finite", … */
 
+/* ---- asked and taught from outside: learning_outside.c; all [any thread] ---- */
+
+/* A choice for a state of n numbers, any action allowed; it opens an episode.  0, or -1 with a
+ * reason: no learner, another number of them, none that can be asked at once. */
+int engine_act(struct engine *e, const float *state, uint32_t n, struct p2p_choice *out,
+               char err[P2P_ERRLEN]);
+/* A transition of a choice that was not made here, copied: its states have n numbers.  0, or -1
+ * with a reason. */
+int engine_train(struct engine *e, const struct p2p_transition *t, uint32_t n,
+                 char err[P2P_ERRLEN]);
+/* Could it be one that was given here?  It may be over. */
+bool engine_gave_episode(struct engine *e, uint64_t id);
+/* Both after it learned what waits.
+ * What each action is worth to the learner in a state of n numbers: `out` has room for 64; the
+ * number of actions, or -1 with a reason. */
+int engine_learner_values(struct engine *e, const float *state, uint32_t n, float *out,
+                          char err[P2P_ERRLEN]);
+/* States that the learner learned about, from the from-th on, and what actions are worth there:
+ * `most` rows at most, of n_dims and n_actions numbers.  How many there were; 0 too when that
+ * learner is gone or tells none. */
+uint32_t engine_learner_known(struct engine *e, uint64_t from, uint32_t most, uint32_t n_dims,
+                              uint32_t n_actions, float *states, float *values);
+/* As engine_parameters. */
+void engine_learner_parameters(struct engine *e,
+                               void (*param)(void *ctx, const struct p2p_param *p,
+                                             const char *value),
+                               void *ctx);
+/* A new instance of the same selection, which knows nothing, takes over; what waits to be
+ * learned is dropped.  0, or -1 with a reason and the learner as it was. */
+int engine_learner_reset(struct engine *e, char err[P2P_ERRLEN]);
+
 /* Learns what waits for long enough and gives up episodes whose time is over; engine_tick
  * and engine_drain do it too.  [any thread, from time to time] */
 void engine_learn(struct engine *e);

@@ -82,6 +82,8 @@ bool learning_act(struct instance *i, const float *state, uint64_t mask, struct 
     episode.deadline_ns = episode.began_ns + e->learning.settings.expiry_ns;
     e->learning.stats.crowded += episodes_open(l->episodes, &episode, state);
     e->learning.stats.choices++;
+    if (i->deciding)
+        decision_note_choice(i->deciding, out, state, l->space.n_dims);
     return true;
 }
 

@@ -53,6 +53,9 @@ static inline size_t decision_bytes(const struct instance *i)
 
 /* All under the world's lock. */
 void engine_pin(struct instance *i, struct decision *d);
+/* What a learner chose for the decision in which it was asked. */
+void decision_note_choice(struct decision *d, const struct p2p_choice *choice, const float *state,
+                          uint32_t n);
 /* Returns the instance when it is to be freed, after the lock was left. */
 struct instance *engine_unpin(struct engine *e, struct instance *i, struct decision *d);
 

@@ -255,7 +255,7 @@ static void begin(struct swapping *s, struct swapped_job *j, struct chance *c, u
     if (chance_percent(c, 25))
         job.deadline_ns = job.arrival_ns + 100 * MILLISECOND;
     j->open = true;
-    j->decision.room = (struct decision_room){j->memory, sizeof(j->memory), NULL};
+    j->decision.room = (struct decision_room){.memory = j->memory, .size = sizeof(j->memory)};
     decision_begin(s->engine, &j->decision, &job);
 }
 

@@ -354,7 +354,8 @@ void fake_begin(struct fake *f, struct fake_job *j, uint64_t deadline_ns)
 
     /* Nothing may depend on what was in this memory before. */
     memset(&j->decision, 0xa5, sizeof(j->decision));
-    j->decision.room = (struct decision_room){j->memory, sizeof(j->memory), j->scheduler};
+    j->decision.room = (struct decision_room){
+        .memory = j->memory, .size = sizeof(j->memory), .scheduler = j->scheduler};
     j->fake = f;
     j->trace[0] = '\0';
     j->final_calls = 0;

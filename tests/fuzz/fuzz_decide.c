@@ -358,7 +358,7 @@ static void begin(struct job *j)
         job.override = OVERRIDE_BYPASS + (deadline >> 1 & 7) % 3;
     job.deadline_ns = deadline & 1 ? w.now + 32u * deadline : 0;
     memset(&j->decision, 0xa5, sizeof(j->decision));
-    j->decision.room = (struct decision_room){j->memory, sizeof(j->memory), NULL};
+    j->decision.room = (struct decision_room){.memory = j->memory, .size = sizeof(j->memory)};
     j->open = true;
     j->outcomes = 0;
     w.expected += !job.override && w.engine->current && w.engine->current->ops.outcome;
