@@ -45,6 +45,7 @@ static void job_clear(struct job *j)
     j->probes = NULL;
     j->abandoned = j->may_have_run = false;
     j->decision.state = DECISION_IDLE;
+    j->choice.made = false;
     j->override = OVERRIDE_NONE;
     j->hops = 0;
     j->from = P2P_NONE;
@@ -73,7 +74,10 @@ struct job *job_new(struct shard *s)
     ev_timer_init(&j->deadline, on_deadline, 0, 0);
     ev_timer_init(&j->wait, on_wait_over, 0, 0);
     j->deadline.data = j->wait.data = j;
-    j->decision.room = (struct decision_room){j->memory, sizeof(j->memory), j->scheduler};
+    j->decision.room = (struct decision_room){.memory = j->memory,
+                                              .size = sizeof(j->memory),
+                                              .scheduler = j->scheduler,
+                                              .choice = &j->choice};
     job_clear(j);
     return j;
 }

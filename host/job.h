@@ -43,6 +43,7 @@ struct job {
     uint32_t wait_round;
     /* Lent to the decision. */
     char scheduler[DECISION_SCHEDULER];
+    struct decision_choice choice;
     _Alignas(16) unsigned char memory[256 + DECISION_MOST_PROBE_BYTES];
     ev_timer deadline;
     struct headers peer_headers; /* what we add to a forward */

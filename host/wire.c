@@ -325,6 +325,35 @@ static const char *outcome_text(const struct job *j, uint32_t outcome)
     return outcome_names[j->may_have_run ? WIRE_FAILED : WIRE_REFUSED];
 }
 
+/* "1.000000,0.000000"; a state that has no room is left out, as a part of it is another. */
+static void add_state(struct headers *h, const struct decision_choice *c)
+{
+    char text[LIST_MAX];
+    size_t at = 0;
+
+    if (c->n_state > DECISION_MOST_STATE)
+        return;
+    for (uint32_t k = 0; k < c->n_state && at < sizeof(text); k++)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%.6f", k ? "," : "",
+                               (double)c->state[k]);
+    if (at < sizeof(text))
+        headers_add(h, LEARNING_STATE, text);
+}
+
+/* What a learner chose, with which its client can tell the reward. */
+static void add_choice(struct headers *h, const struct decision_choice *c)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)c->episode);
+    headers_add(h, LEARNING_EID, text);
+    add_state(h, c);
+    snprintf(text, sizeof(text), "%u.000000", c->action);
+    headers_add(h, LEARNING_ACTION, text);
+    snprintf(text, sizeof(text), "%.6f", (double)c->epsilon);
+    headers_add(h, LEARNING_EPS, text);
+}
+
 void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t total_ns)
 {
     const struct node *n = j->x.shard->node;
@@ -347,6 +376,8 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
         add_list(h, SCHEDULING_LIST, text, format_fine(text, d->decide_ns), rest->scheduling);
         if (d->probes_total || rest->probing[0])
             add_times(h, PROBING_LIST, d->probe_ns, rest->probing);
+        if (j->choice.made)
+            add_choice(h, &j->choice);
     }
     add_times(h, TOTAL_LIST, total_ns, rest->total);
     if (where == RAN_HERE) {

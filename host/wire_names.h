@@ -23,6 +23,11 @@
 #define BYPASS PREFIX "Scheduler-Bypass"
 #define FORWARD PREFIX "Scheduler-Forward"
 #define REJECT PREFIX "Scheduler-Reject"
+#define LEARNING_EID PREFIX "Scheduler-Learning-Eid"
+#define LEARNING_STATE PREFIX "Scheduler-Learning-State"
+#define LEARNING_ACTION PREFIX "Scheduler-Learning-Action"
+#define LEARNING_EPS PREFIX "Scheduler-Learning-Eps"
+#define LEARNING_TYPE PREFIX "Scheduler-Learning-Task-Type"
 #define TRACING_ID PREFIX "Scheduler-Task-Tracing-Id"
 
 #endif
