@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_PORT = 18080, PORT_STEP = 7, DISCOVERY_STEP = 3, MAX_ARGS = 96 };
+enum { FIRST_PORT = 18080, PORT_STEP = 7, DISCOVERY_STEP = 3, LEARNER_STEP = 5, MAX_ARGS = 96 };
 static const double START_SECONDS = 20, POLL_SECONDS = 0.005;
 
 double seconds_now(void)
@@ -66,7 +66,8 @@ static int find_port(unsigned n)
 
         while (i < n && is_free(SOCK_STREAM, i, port) &&
                is_free(SOCK_STREAM, i, port + DISCOVERY_STEP) &&
-               is_free(SOCK_DGRAM, i, port + DISCOVERY_STEP))
+               is_free(SOCK_DGRAM, i, port + DISCOVERY_STEP) &&
+               is_free(SOCK_STREAM, i, port + LEARNER_STEP))
             i++;
         if (i == n)
             return port;
@@ -89,6 +90,7 @@ int cluster_init(struct cluster *c, const char *binary, unsigned n, const char *
         return -1;
     }
     c->discovery_port = c->port + DISCOVERY_STEP;
+    c->learner_port = c->port + LEARNER_STEP;
     if (!mkdtemp(c->dir)) {
         snprintf(err, CLUSTER_ERRLEN, "%s: %s", c->dir, strerror(errno));
         return -1;
@@ -167,7 +169,7 @@ static void explain(const struct cluster *c, unsigned i, const char *what, char 
 }
 
 /* What the cluster itself tells a node; returns how many settings. */
-enum { OWN_SETTINGS = 6, SETTING_LEN = 300 };
+enum { OWN_SETTINGS = 7, SETTING_LEN = 300 };
 
 static unsigned own_settings(const struct cluster *c, unsigned i, char (*own)[SETTING_LEN])
 {
@@ -177,11 +179,12 @@ static unsigned own_settings(const struct cluster *c, unsigned i, char (*own)[SE
     snprintf(own[1], SETTING_LEN, "node.listen=%s", c->node[i].ip);
     snprintf(own[2], SETTING_LEN, "node.port=%d", c->port);
     snprintf(own[3], SETTING_LEN, "discovery.port=%d", c->discovery_port);
+    snprintf(own[4], SETTING_LEN, "learner.port=%d", c->learner_port);
     if (c->strangers)
-        return 4;
-    snprintf(own[4], SETTING_LEN, "discovery.source=none");
-    if (c->has_peers)
         return 5;
+    snprintf(own[5], SETTING_LEN, "discovery.source=none");
+    if (c->has_peers)
+        return 6;
     snprintf(peers, SETTING_LEN, "peers.nodes=");
     for (unsigned k = 0; k < c->n; k++)
         snprintf(peers + strlen(peers), SETTING_LEN - strlen(peers), "%s%s", k ? "," : "",

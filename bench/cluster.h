@@ -1,8 +1,8 @@
 /*
  * cluster.h - real nodes on this machine, for the demo, the benchmarks and the
  * cluster tests: processes on 127.0.0.1, 127.0.0.2, …, all on one port, and
- * on another for discovery.  They list each other as peers and discover nobody, unless
- * the settings say otherwise.
+ * on others for discovery and for learners.  They list each other as peers and discover nobody,
+ * unless the settings say otherwise.
  *
  * Errors: -1 and a message that names the node and its log file.
  */
@@ -28,7 +28,7 @@ struct cluster {
     char dir[64]; /* logs, run folders, the configuration; removed by cluster_free */
     char binary[256];
     char config[128];
-    int port, discovery_port;
+    int port, discovery_port, learner_port;
     unsigned n;
     struct cluster_node node[CLUSTER_MAX];
     bool strangers; /* nodes are not told of each other: they have to find each other */

@@ -97,6 +97,8 @@ static const struct p2p_param learner_keys[] = {
     INT(struct learner_config, batch, 32, 1, 65536, "rewarded choices that are learned at once"),
     DURATION(struct learner_config, batch_interval, 1e8, 1e6, HOUR,
              "fewer than a batch are learned after it"),
+    INT(struct learner_config, port, 19020, 0, 65535,
+        "TCP port where it is asked and taught as that of the original P2PFaaS; 0: none"),
     P2P_PARAM_END};
 
 static const struct p2p_param peers_keys[] = {

@@ -85,6 +85,7 @@ struct learner_config {
     int64_t expiry;         /* of an episode, 60s */
     int64_t batch;          /* transitions learned at once, 32 */
     int64_t batch_interval; /* fewer are learned after it, 100ms */
+    int64_t port;           /* of its own REST, 19020; 0 = none */
     struct pairs parameters;
 };
 

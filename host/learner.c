@@ -88,17 +88,33 @@ static void load(struct node *n, const char *file, const struct engine_learner *
 
 /* ---- saving ---- */
 
+static int try_save(struct node *n, const char *file, char *err)
+{
+    if (engine_learner_save(n->engine, file, err)) {
+        n->learner.save_failures++;
+        log_event(LOG_WARN, "the learner cannot be saved; see learner.file", LOG_STR("why", err));
+        return -1;
+    }
+    n->learner.saves++;
+    log_event(LOG_DEBUG, "the learner is saved", LOG_STR("file", file));
+    return 0;
+}
+
 static void save(struct node *n, const char *file)
 {
     char err[P2P_ERRLEN];
 
-    if (engine_learner_save(n->engine, file, err)) {
-        n->learner.save_failures++;
-        log_event(LOG_WARN, "the learner cannot be saved; see learner.file", LOG_STR("why", err));
-    } else {
-        n->learner.saves++;
-        log_event(LOG_DEBUG, "the learner is saved", LOG_STR("file", file));
-    }
+    try_save(n, file, err);
+}
+
+int node_learner_save(struct node *n, char err[P2P_ERRLEN])
+{
+    const char *file = n->config->config.learner.file;
+
+    if (file[0])
+        return try_save(n, file, err);
+    snprintf(err, P2P_ERRLEN, "learner.file is not set in plugins.yaml: there is no place for it");
+    return -1;
 }
 
 static bool can_save(struct node *n, const char *file)
@@ -148,6 +164,18 @@ static void begin_saving(struct node *n, const char *file)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!l->saving.started)
         free(l->saving.file);
+}
+
+/* ---- life ---- */
+
+void node_learner_init(struct node_learner *l)
+{
+    training_init(&l->training);
+}
+
+void node_learner_release(struct node_learner *l)
+{
+    training_release(&l->training);
 }
 
 /* ---- selections ---- */
@@ -274,6 +302,7 @@ void node_learner_stop(struct node *n)
     const char *file = n->config->config.learner.file;
 
     ev_timer_stop(n->shards[0].reactor.loop, &n->learner.pace);
+    listener_stop(&n->shards[0].listener[SHARD_LEARNER]);
     end_saving(&n->learner);
     if (n->learner.opened && can_save(n, file))
         save(n, file);

@@ -13,6 +13,7 @@
 
 #include "engine/learning.h"
 #include "host/config.h"
+#include "host/training.h"
 
 struct node;
 
@@ -22,6 +23,8 @@ struct node_learner {
     struct engine_learner known; /* the instance that was last seen at work */
     struct learner_settings settings;
     _Atomic unsigned saves, save_failures;
+    struct training training;     /* of choices that were not made here */
+    _Atomic uint64_t bad_rewards; /* from outside, that could not be read or not be used */
     /* Main thread. */
     ev_timer pace;
     uint64_t saved_ns; /* when it was saved last, or looked at */
@@ -35,6 +38,12 @@ struct node_learner {
     } saving;
 };
 
+void node_learner_init(struct node_learner *l);
+void node_learner_release(struct node_learner *l);
+/* Opens learner.port when plugins.yaml names a learner: learner_port.c.  0 or -1. */
+int node_learner_listen(struct node *n, char err[P2P_ERRLEN]);
+/* Saves it now; under node.admin.  0, or -1 with a reason. */
+int node_learner_save(struct node *n, char err[P2P_ERRLEN]);
 /* Tells the engine the settings; `first` before anything is selected. */
 void node_learner_configure(struct node *n, const struct config *c, bool first);
 /* Around a selection, under node.admin: saves the one that may be replaced; opens the file

@@ -1,8 +1,8 @@
 /*
  * listener.h - one listening port of a shard: libmicrohttpd on the shard's event loop.
  *
- * Every shard has one for the node's port, which all share; the first has another
- * for discovery.  What a request is answered with is the matter of ingress.c.
+ * Every shard has one for the node's port, which all share; the first has others for
+ * discovery and for the learner.  What a request is answered with is the matter of ingress.c.
  */
 #ifndef HOST_LISTENER_H
 #define HOST_LISTENER_H

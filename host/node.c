@@ -155,6 +155,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     function_names_init(&n->names);
     slots_init(&n->slots, 1, 0);
     messages_init(&n->messages);
+    node_learner_init(&n->learner);
     if (peers_init(&n->peers))
         goto fail;
     n->config = calloc(1, sizeof(*n->config));
@@ -212,6 +213,7 @@ void node_release(struct node *n)
     if (n->catalog)
         catalog_free(n->catalog);
     messages_release(&n->messages);
+    node_learner_release(&n->learner);
     run_dir_release(&n->run_dir);
     peers_release(&n->peers);
     access_release(&n->access);

@@ -3,6 +3,45 @@
 #include <stdio.h>
 #include <string.h>
 
+/* On the node's port and on the learner's own. */
+#define LEARNER_ROUTES                                                                             \
+    {"/act",          ROUTE_GET,                                                                   \
+     ROUTE_ANSWER,    ACCESS_PEERS | ACCESS_ADMINISTRATION,                                        \
+     api_learner_act, "a choice for the state in X-P2pfaas-Learning-State"},                       \
+        {"/train",                                                                                 \
+         ROUTE_GET,                                                                                \
+         ROUTE_ANSWER,                                                                             \
+         ACCESS_PEERS | ACCESS_ADMINISTRATION,                                                     \
+         api_learner_train,                                                                        \
+         "the reward of a choice, in X-P2pfaas-Learning-Eid, -State, -Action, -Reward"},           \
+        {"/train_batch",                                                                           \
+         ROUTE_POST,                                                                               \
+         ROUTE_ANSWER,                                                                             \
+         ACCESS_PEERS | ACCESS_ADMINISTRATION,                                                     \
+         api_learner_train_batch,                                                                  \
+         "rewards of several: [{\"eid\":…,\"state\":…,\"action\":…,\"reward\":…}]"},               \
+        {"/learner/parameters",  ROUTE_GET | ROUTE_POST,                                           \
+         ROUTE_ANSWER,           ACCESS_ADMINISTRATION,                                            \
+         api_learner_parameters, "the learner's parameters; POST changes some"},                   \
+        {"/learner/stats",  ROUTE_GET,                                                             \
+         ROUTE_ANSWER,      ACCESS_ADMINISTRATION,                                                 \
+         api_learner_stats, "what it was asked and taught, in the original's words"},              \
+        {"/learner/weights",  ROUTE_GET,                                                           \
+         ROUTE_ANSWER,        ACCESS_ADMINISTRATION,                                               \
+         api_learner_weights, "values of the actions in all states, as the original tells them"},  \
+        {"/learner/policy",                                                                        \
+         ROUTE_GET,                                                                                \
+         ROUTE_ANSWER,                                                                             \
+         ACCESS_ADMINISTRATION,                                                                    \
+         api_learner_policy,                                                                       \
+         "the same with the best action; ?state=0,1,2 ?limit=1000, Accept: text/plain"},           \
+        {"/learner/reset",      ROUTE_GET,         ROUTE_ANSWER,                                   \
+         ACCESS_ADMINISTRATION, api_learner_reset, "the learner begins anew, knowing nothing"},    \
+    {                                                                                              \
+        "/learner/save", ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_learner_save,        \
+            "writes learner.file now"                                                              \
+    }
+
 static const struct route routes[] = {
     {"/function/", ROUTE_ANY, ROUTE_JOB, ACCESS_EVERYONE, NULL,
      "invoke a function: /function/NAME[/path][?query]"},
@@ -13,12 +52,15 @@ static const struct route routes[] = {
      "running and waiting jobs, as headers"},
     {"/configuration/scheduler", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
      api_scheduler, "the scheduler and its parameters; POST selects another"},
+    {"/configuration/learner", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
+     api_learner, "the learner and its parameters; POST selects another"},
     {"/configuration", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
      api_configuration, "slots and queue, and what runs; POST changes the limits"},
     {"/plugins", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_plugins,
      "what is in the plugin folder"},
     {"/plugins/", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_plugin,
      "one scheduler, its parameters explained"},
+    LEARNER_ROUTES,
     {"/cluster", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_cluster,
      "this node and those that it knows"},
     {"/metrics", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_metrics, "Prometheus text"},
@@ -29,6 +71,12 @@ static const struct route routes[] = {
     {"/", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_EVERYONE, api_root, "this list"},
 };
 const struct route_table node_routes = {routes, sizeof(routes) / sizeof(routes[0])};
+
+static const struct route of_learner[] = {
+    LEARNER_ROUTES,
+    {"/", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_learner_root, "who this is"},
+};
+const struct route_table learner_routes = {of_learner, sizeof(of_learner) / sizeof(of_learner[0])};
 
 const struct route *route_find(const struct route_table *t, const char *path, size_t len)
 {

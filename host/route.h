@@ -37,6 +37,8 @@ struct route_table {
     unsigned n;
 };
 extern const struct route_table node_routes;
+/* Of learner.port, where answers are as the learner of the original gives them. */
+extern const struct route_table learner_routes;
 
 /* Do the headers that only nodes set count there? */
 static inline bool route_is_of_peer(const struct route *r)
@@ -61,5 +63,16 @@ void api_health(struct exchange *x);
 void api_ready(struct exchange *x);
 void api_message(struct exchange *x);
 void api_metrics(struct exchange *x);
+void api_learner(struct exchange *x); /* /configuration/learner */
+void api_learner_root(struct exchange *x);
+void api_learner_act(struct exchange *x);
+void api_learner_train(struct exchange *x);
+void api_learner_train_batch(struct exchange *x);
+void api_learner_parameters(struct exchange *x);
+void api_learner_stats(struct exchange *x);
+void api_learner_weights(struct exchange *x);
+void api_learner_policy(struct exchange *x);
+void api_learner_reset(struct exchange *x);
+void api_learner_save(struct exchange *x);
 
 #endif

@@ -226,7 +226,7 @@ static void end_signals(void)
 
 static int open_node(struct node *n, char err[P2P_ERRLEN])
 {
-    if (node_listen(n, err) || discovery_start(n, err))
+    if (node_listen(n, err) || node_learner_listen(n, err) || discovery_start(n, err))
         return -1;
     node_learner_start(n);
     return start_threads(n, err);

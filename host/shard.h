@@ -19,8 +19,8 @@ struct job;
 struct probe;
 struct message;
 
-/* The node's port; the first shard has discovery's too. */
-enum { SHARD_FRONT, SHARD_DISCOVERY, SHARD_LISTENERS };
+/* The node's port; the first shard has discovery's and the learner's too. */
+enum { SHARD_FRONT, SHARD_DISCOVERY, SHARD_LEARNER, SHARD_LISTENERS };
 
 struct shard {
     struct node *node;

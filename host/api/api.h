@@ -15,6 +15,19 @@ cJSON *api_body(struct exchange *x);
 /* "name": value with the JSON type that fits: number, boolean or string. */
 void api_add_value(cJSON *to, const struct p2p_param *p, const char *value);
 
+/* {"name":…,"parameters":{…} or […]}; valid while `json` is. */
+enum { API_PARAMETERS = 64, API_VALUE = 256 };
+struct api_selection {
+    const char *names[API_PARAMETERS];
+    const char *values[API_PARAMETERS];
+    char text[API_PARAMETERS][API_VALUE]; /* of numbers and booleans */
+    struct selection selection;
+};
+/* 0, or -1 with the exchange answered.  *w is zeroed. */
+int api_read_selection(struct exchange *x, const cJSON *json, struct api_selection *w);
+/* A value as text, as plugins.yaml would have it, or NULL. */
+const char *api_value_text(const cJSON *item, char out[API_VALUE]);
+
 /* What runs now: {"name":…,"parameters":[…]} as the original answers, and more. */
 cJSON *api_scheduler_json(struct engine *e);
 

@@ -237,6 +237,8 @@ static void write_learner(struct buf *b, struct node *n)
            (double)s.failed_selections);
     single(b, "learner_instances", "gauge", "learners, the current and those of retired schedulers",
            s.instances);
+    single(b, "learner_rewards_bad_total", "counter",
+           "rewards from outside that could not be read or used", (double)n->learner.bad_rewards);
     single(b, "learner_saves_total", "counter", "times that the learner was saved",
            n->learner.saves);
     single(b, "learner_saves_failed_total", "counter", "times that it could not be",

@@ -14,8 +14,6 @@
 #include "host/node.h"
 #include "host/route.h"
 
-enum { MOST_PARAMETERS = 64, VALUE_BYTES = 256 };
-
 void api_add_value(cJSON *to, const struct p2p_param *p, const char *value)
 {
     switch (p->type) {
@@ -73,94 +71,14 @@ cJSON *api_scheduler_json(struct engine *e)
     return json;
 }
 
-struct wanted {
-    const char *names[MOST_PARAMETERS];
-    const char *values[MOST_PARAMETERS];
-    char text[MOST_PARAMETERS][VALUE_BYTES]; /* of numbers and booleans */
-    struct selection selection;
-};
-
-/* A value as text, as plugins.yaml would have it. */
-static const char *value_text(const cJSON *item, char out[VALUE_BYTES])
-{
-    if (cJSON_IsString(item))
-        return item->valuestring;
-    if (cJSON_IsBool(item))
-        return cJSON_IsTrue(item) ? "true" : "false";
-    if (cJSON_IsNumber(item) && cJSON_PrintPreallocated((cJSON *)item, out, VALUE_BYTES, false))
-        return out;
-    return NULL;
-}
-
-/* A key that nobody knows, or NULL.  What GET adds may come back. */
-static const char *unknown_key(const cJSON *json)
-{
-    static const char *const known[] = {"name", "parameters", "plugin",
-                                        "file", "hash",       "generation"};
-    const cJSON *item;
-
-    cJSON_ArrayForEach(item, json)
-    {
-        bool is_known = false;
-
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-            is_known |= strcmp(item->string, known[i]) == 0;
-        if (!is_known)
-            return item->string;
-    }
-    return NULL;
-}
-
-/* 0, or -1 with the exchange answered. */
-static int read_wanted(struct exchange *x, const cJSON *json, struct wanted *w)
-{
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
-    const cJSON *parameters = cJSON_GetObjectItemCaseSensitive(json, "parameters");
-    const char *unknown = cJSON_IsObject(json) ? unknown_key(json) : NULL;
-    const cJSON *item;
-    uint32_t n = 0;
-
-    if (unknown) {
-        exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
-                       "Passed input is not correct or malformed: unknown key '%.40s'; allowed: "
-                       "name, parameters",
-                       unknown);
-        return -1;
-    }
-    if (!cJSON_IsObject(json) || (name && !cJSON_IsString(name)) ||
-        (parameters && !cJSON_IsArray(parameters) && !cJSON_IsObject(parameters)))
-        goto bad;
-    cJSON_ArrayForEach(item, parameters)
-    {
-        /* An ordered list holds text, as the original has it. */
-        if (n == MOST_PARAMETERS || (cJSON_IsArray(parameters) && !cJSON_IsString(item)))
-            goto bad;
-        w->names[n] = item->string;
-        w->values[n] = value_text(item, w->text[n]);
-        if (!w->values[n])
-            goto bad;
-        n++;
-    }
-    w->selection.name = name ? name->valuestring : "";
-    w->selection.names = cJSON_IsArray(parameters) ? NULL : w->names;
-    w->selection.values = w->values;
-    w->selection.n = n;
-    return 0;
-bad:
-    exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
-                   "Passed input is not correct or malformed: expected {\"name\":\"…\","
-                   "\"parameters\":{\"name\":value,…}} or a list of strings in order");
-    return -1;
-}
-
 static void answer_post(struct exchange *x)
 {
     struct node *n = x->shard->node;
     char err[P2P_ERRLEN];
     cJSON *json = api_body(x);
-    struct wanted *w = json ? calloc(1, sizeof(*w)) : NULL;
+    struct api_selection *w = json ? calloc(1, sizeof(*w)) : NULL;
 
-    if (!w || read_wanted(x, json, w))
+    if (!w || api_read_selection(x, json, w))
         goto end;
     pthread_mutex_lock(&n->admin);
     node_learner_leaves(n);

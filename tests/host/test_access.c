@@ -212,6 +212,9 @@ static void test_routes_are_for_those_who_need_them(void **state)
                 {"/peer/function/", ACCESS_PEERS},
                 {"/peer/message/", ACCESS_PEERS},
                 {"/monitoring/load", ACCESS_PEERS | ACCESS_ADMINISTRATION},
+                {"/act", ACCESS_PEERS | ACCESS_ADMINISTRATION},
+                {"/train", ACCESS_PEERS | ACCESS_ADMINISTRATION},
+                {"/train_batch", ACCESS_PEERS | ACCESS_ADMINISTRATION},
                 {"/healthz", ACCESS_EVERYONE},
                 {"/readyz", ACCESS_EVERYONE},
                 {"/", ACCESS_EVERYONE}};

@@ -1,0 +1,79 @@
+/*
+ * selection.c - which scheduler or learner a body asks for, and with which parameters.
+ */
+#include <cjson/cJSON.h>
+#include <microhttpd.h>
+#include <string.h>
+
+#include "host/api/api.h"
+
+const char *api_value_text(const cJSON *item, char out[API_VALUE])
+{
+    if (cJSON_IsString(item))
+        return item->valuestring;
+    if (cJSON_IsBool(item))
+        return cJSON_IsTrue(item) ? "true" : "false";
+    if (cJSON_IsNumber(item) && cJSON_PrintPreallocated((cJSON *)item, out, API_VALUE, false))
+        return out;
+    return NULL;
+}
+
+/* A key that nobody knows, or NULL.  What GET adds may come back. */
+static const char *unknown_key(const cJSON *json)
+{
+    static const char *const known[] = {"name", "parameters", "plugin", "file",
+                                        "hash", "generation", "at_work"};
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, json)
+    {
+        bool is_known = false;
+
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            is_known |= strcmp(item->string, known[i]) == 0;
+        if (!is_known)
+            return item->string;
+    }
+    return NULL;
+}
+
+int api_read_selection(struct exchange *x, const cJSON *json, struct api_selection *w)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
+    const cJSON *parameters = cJSON_GetObjectItemCaseSensitive(json, "parameters");
+    const char *unknown = cJSON_IsObject(json) ? unknown_key(json) : NULL;
+    const cJSON *item;
+    uint32_t n = 0;
+
+    if (unknown) {
+        exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
+                       "Passed input is not correct or malformed: unknown key '%.40s'; allowed: "
+                       "name, parameters",
+                       unknown);
+        return -1;
+    }
+    if (!cJSON_IsObject(json) || (name && !cJSON_IsString(name)) ||
+        (parameters && !cJSON_IsArray(parameters) && !cJSON_IsObject(parameters)))
+        goto bad;
+    cJSON_ArrayForEach(item, parameters)
+    {
+        /* An ordered list holds text, as the original has it. */
+        if (n == API_PARAMETERS || (cJSON_IsArray(parameters) && !cJSON_IsString(item)))
+            goto bad;
+        w->names[n] = item->string;
+        w->values[n] = api_value_text(item, w->text[n]);
+        if (!w->values[n])
+            goto bad;
+        n++;
+    }
+    w->selection.name = name ? name->valuestring : "";
+    w->selection.names = cJSON_IsArray(parameters) ? NULL : w->names;
+    w->selection.values = w->values;
+    w->selection.n = n;
+    return 0;
+bad:
+    exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
+                   "Passed input is not correct or malformed: expected {\"name\":\"…\","
+                   "\"parameters\":{\"name\":value,…}} or a list of strings in order");
+    return -1;
+}
