@@ -68,7 +68,7 @@ LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
 SIM_OBJ   := $(patsubst %.c,$(B)/%.o,$(filter-out sim/main.c,$(wildcard sim/*.c))) $(CORE_OBJ)
 CHECK_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out sdk/check/main.c,$(wildcard sdk/check/*.c))) $(CORE_OBJ)
 PROGRAMS  := $(B)/p2pfaas $(B)/p2pfaas-sim $(B)/p2pfaas-check
-PLUGINS   := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
+PLUGINS   := $(filter-out shared,$(patsubst plugins/%/,%,$(wildcard plugins/*/)))
 SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
 FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
@@ -109,13 +109,14 @@ $(B)/p2pfaas-sim: $(B)/sim/main.o $(SIM_OBJ)
 $(B)/p2pfaas-check: $(B)/sdk/check/main.o $(CHECK_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS)
 
-# A plugin is any folder under plugins/.
+# A plugin is any folder under plugins/ but shared/, of which those have parts that say so below.
 define plugin
 $(B)/plugins/$(1).so: $$(patsubst %.c,$(B)/%.o,$$(wildcard plugins/$(1)/*.c)) sdk/plugin.map
 	@mkdir -p $$(@D)
 	$$(call say,SO,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) $$(SO_LDFLAGS) -o $$@ $$(filter %.o,$$^) -lm
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin,$(p))))
+$(B)/plugins/rl_qlearning.so: $(patsubst %.c,$(B)/%.o,$(wildcard plugins/shared/*.c))
 
 $(FUNCS): $(B)/functions/%: $(B)/functions/%.o $(B)/functions/serve.o
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd -lcjson -pthread

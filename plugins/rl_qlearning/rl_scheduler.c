@@ -22,15 +22,11 @@
  * forwarded again always runs here, as in the original, and is not learned from.  So does
  * one that a peer refused, or for which there is no learner.
  */
-#include <string.h>
-
+#include "plugins/shared/rl_names.h"
+#include "plugins/shared/rl_reward.h"
 #include "rl.h"
-#include "rl_book.h"
-#include "rl_peers.h"
 
 enum { REJECT, HERE, PROBE, PEER_0, MOST_DIMS = 1 + 2 * RL_TYPES };
-enum { BY_DEADLINE, BY_LATENCY };
-enum { STATE_VERSION = 1 };
 
 struct learning {
     int64_t task_types, max_hops, reward, lost, peers, most_running, most_waiting;
@@ -58,7 +54,7 @@ static const struct p2p_param params[] = {
     P2P_PARAM_BOOL(struct learning, loss, 0,
                    "lose a job that finds no free slot here, do not queue it"),
     P2P_PARAM_BOOL(struct learning, reject, 1, "jobs may be refused"),
-    P2P_PARAM_ENUM(struct learning, reward, BY_DEADLINE, rewards, "what is to be made most of"),
+    P2P_PARAM_ENUM(struct learning, reward, RL_BY_DEADLINE, rewards, "what is to be made most of"),
     P2P_PARAM_(P2P_DURATION, P2P_PARAM_LIVE, struct learning, lost, 1e9, 0, 3600e9, NULL, NULL,
                "with reward latency: what a job that fails or is refused counts as"),
     P2P_PARAM_INT(struct learning, peers, RL_PEERS, 0, RL_PEERS,
@@ -162,17 +158,6 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
 
 /* ---- rewarding ---- */
 
-static float reward_of(const struct learning *l, const struct p2p_request *rq,
-                       const struct p2p_outcome *out)
-{
-    bool done = (out->status == P2P_OUT_RAN || out->status == P2P_OUT_FORWARDED) &&
-                out->http_status >= 200 && out->http_status < 300;
-
-    if (l->reward == BY_LATENCY)
-        return -(float)((done ? (double)out->total_ns : (double)l->lost) / 1e9);
-    return done && (!rq->deadline_ns || rq->arrival_ns + out->total_ns <= rq->deadline_ns);
-}
-
 static void outcome(void *self, const struct p2p_request *rq, const struct p2p_outcome *out)
 {
     struct learning *l = self;
@@ -184,7 +169,7 @@ static void outcome(void *self, const struct p2p_request *rq, const struct p2p_o
     if (!c->asked || out->status == P2P_OUT_CANCELLED)
         return;
     look(l, rq, c->type, next);
-    rq->host->reward(rq->host, c->episode, reward_of(l, rq, out), next);
+    rq->host->reward(rq->host, c->episode, rl_reward(l->reward, l->lost, rq, out), next);
 }
 
 static void space(void *self, struct p2p_space *out)
@@ -205,25 +190,6 @@ static void space(void *self, struct p2p_space *out)
 
 /* ---- life ---- */
 
-static int name_types(struct learning *l, char *err)
-{
-    for (const char *at = l->functions; *at;) {
-        size_t n = strcspn(at, ",");
-        char name[RL_NAME];
-
-        snprintf(name, sizeof(name), "%.*s", n < RL_NAME ? (int)n : 0, at);
-        if (!rl_book_name(&l->book, name)) {
-            snprintf(err, P2P_ERRLEN,
-                     "functions is '%.80s', where '%.*s' cannot be a type; allowed: at most "
-                     "task_types, which is %lld, different names with commas between them",
-                     l->functions, n < 60 ? (int)n : 60, at, (long long)l->task_types);
-            return -1;
-        }
-        at += n + (at[n] == ',');
-    }
-    return 0;
-}
-
 static int init(void *self, const struct p2p_host *host, char *err)
 {
     struct learning *l = self;
@@ -238,93 +204,21 @@ static int init(void *self, const struct p2p_host *host, char *err)
     l->unheeded = host->counter(host, "unheeded_total",
                                 "Choices of what was not possible; these jobs ran here");
     l->value = host->gauge(host, "value", "What the learner expected of its last choice");
-    return name_types(l, err);
-}
-
-/* ---- state: version, peers, functions; lists have a length byte, and so has each text ---- */
-
-static bool put_text(struct p2p_stream *out, const char *text)
-{
-    unsigned char length = (unsigned char)strlen(text);
-
-    return p2p_put(out, &length, 1) && p2p_put(out, text, length);
-}
-
-static bool get_text(struct p2p_stream *in, char text[256])
-{
-    unsigned char length;
-
-    if (!p2p_get(in, &length, 1) || !p2p_get(in, text, length))
-        return false;
-    text[length] = '\0';
-    return strlen(text) == length;
+    return rl_book_name_all(&l->book, l->functions, err);
 }
 
 static bool save(void *self, struct p2p_stream *out)
 {
     const struct learning *l = self;
-    unsigned char version = STATE_VERSION, peers = (unsigned char)l->who.n;
-    unsigned char functions = (unsigned char)l->book.n_named;
 
-    if (!p2p_put(out, &version, 1) || !p2p_put(out, &peers, 1))
-        return false;
-    for (uint32_t i = 0; i < l->who.n; i++)
-        if (!put_text(out, l->who.peer[i].address))
-            return false;
-    if (!p2p_put(out, &functions, 1))
-        return false;
-    for (uint32_t i = 0; i < l->book.n_named; i++)
-        if (!put_text(out, l->book.function[i].name))
-            return false;
-    return true;
-}
-
-static bool get_peers(struct p2p_stream *in, struct rl_peers *peers)
-{
-    unsigned char n;
-    char text[256];
-
-    if (!p2p_get(in, &n, 1))
-        return false;
-    for (unsigned i = 0; i < n; i++)
-        if (!get_text(in, text) || !rl_peers_restore(peers, text))
-            return false;
-    if (peers->n > peers->most)
-        peers->n = peers->most;
-    return true;
-}
-
-/* Names that the parameters give stand, the others are those that were learned. */
-static bool get_functions(struct p2p_stream *in, char (*name)[RL_NAME], unsigned *n)
-{
-    unsigned char count;
-    char text[256];
-
-    if (!p2p_get(in, &count, 1) || count > RL_TYPES)
-        return false;
-    for (*n = 0; *n < count; ++*n) {
-        if (!get_text(in, text) || !text[0] || strlen(text) >= RL_NAME)
-            return false;
-        memcpy(name[*n], text, strlen(text) + 1);
-    }
-    return true;
+    return rl_names_save(out, &l->who, &l->book);
 }
 
 static bool load(void *self, struct p2p_stream *in)
 {
     struct learning *l = self;
-    struct rl_peers peers = {.most = l->who.most};
-    char name[RL_TYPES][RL_NAME];
-    unsigned char version, more;
-    unsigned n;
 
-    if (!p2p_get(in, &version, 1) || version != STATE_VERSION || !get_peers(in, &peers) ||
-        !get_functions(in, name, &n) || in->read(in, &more, 1) != 0)
-        return false;
-    l->who = peers;
-    for (unsigned i = 0; i < n; i++)
-        rl_book_name(&l->book, name[i]);
-    return true;
+    return rl_names_load(in, &l->who, &l->book);
 }
 
 const struct p2p_scheduler rl_scheduler = {

@@ -18,6 +18,25 @@ bool rl_book_name(struct rl_book *b, const char *name)
     return true;
 }
 
+int rl_book_name_all(struct rl_book *b, const char *names, char *err)
+{
+    for (const char *at = names; *at;) {
+        size_t n = strcspn(at, ",");
+        char name[RL_NAME];
+
+        snprintf(name, sizeof(name), "%.*s", n < RL_NAME ? (int)n : 0, at);
+        if (!rl_book_name(b, name)) {
+            snprintf(err, P2P_ERRLEN,
+                     "functions is '%.80s', where '%.*s' cannot be a type; allowed: at most "
+                     "task_types, which is %u, different names with commas between them",
+                     names, n < 60 ? (int)n : 60, at, b->types);
+            return -1;
+        }
+        at += n + (at[n] == ',');
+    }
+    return 0;
+}
+
 uint32_t rl_book_type(struct rl_book *b, const struct p2p_request *rq)
 {
     bool awaited = b->n_named < b->types;

@@ -37,6 +37,8 @@ uint32_t rl_book_type(struct rl_book *b, const struct p2p_request *rq);
 /* The next type is that function; false when there is no type left, or it is no name or
  * one that is there already. */
 bool rl_book_name(struct rl_book *b, const char *name);
+/* So are those with commas between them; 0, or -1 with a reason in err[P2P_ERRLEN]. */
+int rl_book_name_all(struct rl_book *b, const char *names, char *err);
 
 /* A job that stays here; returns its number, 0 when the book is full. */
 uint32_t rl_book_enter(struct rl_book *b, uint32_t type);
