@@ -116,7 +116,7 @@ $(B)/plugins/$(1).so: $$(patsubst %.c,$(B)/%.o,$$(wildcard plugins/$(1)/*.c)) sd
 	$$(call say,SO,$$@)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) $$(SO_LDFLAGS) -o $$@ $$(filter %.o,$$^) -lm
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin,$(p))))
-$(B)/plugins/rl_qlearning.so: $(patsubst %.c,$(B)/%.o,$(wildcard plugins/shared/*.c))
+$(B)/plugins/rl_qlearning.so $(B)/plugins/rl_double.so: $(patsubst %.c,$(B)/%.o,$(wildcard plugins/shared/*.c))
 
 $(FUNCS): $(B)/functions/%: $(B)/functions/%.o $(B)/functions/serve.o
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd -lcjson -pthread
