@@ -30,9 +30,10 @@ static void teacher_reward(struct mock *m, uint64_t episode, float reward, const
     memcpy(t->next, next, t->dims * sizeof(float));
 }
 
-struct mock *teacher_new(const char *settings, struct teacher *t, uint32_t peers)
+struct mock *teacher_of(const struct p2p_module *module, const char *settings, struct teacher *t,
+                        uint32_t peers)
 {
-    struct mock *m = mock_new(&rl_qlearning_plugin, settings);
+    struct mock *m = mock_new(module, settings);
     struct p2p_space space = {.size = sizeof(space)};
 
     m->ops->space(m->self, &space);
@@ -43,6 +44,11 @@ struct mock *teacher_new(const char *settings, struct teacher *t, uint32_t peers
     m->first_id = TEACHER_FIRST;
     mock_peers(m, TEACHER_FIRST, peers);
     return m;
+}
+
+struct mock *teacher_new(const char *settings, struct teacher *t, uint32_t peers)
+{
+    return teacher_of(&rl_qlearning_plugin, settings, t, peers);
 }
 
 struct p2p_action teacher_does(struct mock *m, uint32_t action)

@@ -7,79 +7,16 @@
 
 #include <cmocka.h>
 
-#include "tests/plugins/mock_learner.h"
+#include "tests/plugins/bond.h"
 
 extern const struct p2p_module rl_qlearning_plugin;
 
-/* The scheduler and the learner of the module, as a host binds them: a choice is kept until
- * its reward comes, which for jobs that go on at the same time may be in another order. */
-enum { FIRST = 50, PEERS = 2, PENDING = 8, REJECT = 0, HERE = 1, PROBE = 2, PEER_0 = 3 };
+enum { FIRST = BOND_FIRST, PEERS = 2, REJECT = 0, HERE = 1, PROBE = 2, PEER_0 = 3 };
 #define MS UINT64_C(1000000)
-
-struct pending {
-    uint64_t episode;
-    uint32_t action;
-    float state[3];
-};
-
-struct bond {
-    struct learner *l;
-    struct pending pending[PENDING];
-    uint32_t last;
-};
-
-static bool bond_act(struct mock *m, const float *state, uint64_t mask, struct p2p_choice *out)
-{
-    struct bond *b = m->learner;
-    struct pending *p;
-
-    *out = learner_act(b->l, state, mask);
-    assert_true(mask & UINT64_C(1) << out->action);
-    p = &b->pending[out->episode % PENDING];
-    p->episode = out->episode;
-    p->action = b->last = out->action;
-    memcpy(p->state, state, sizeof(p->state));
-    return true;
-}
-
-static void bond_reward(struct mock *m, uint64_t episode, float reward, const float *next)
-{
-    struct bond *b = m->learner;
-    const struct pending *p = &b->pending[episode % PENDING];
-    struct p2p_transition t = {
-        .episode = episode, .state = p->state, .next = next, .action = p->action, .reward = reward};
-
-    assert_true(p->episode == episode);
-    b->l->ops->learn(b->l->m->self, &t, 1);
-}
 
 static struct mock *make(struct bond *b, const char *settings)
 {
-    struct mock *m = mock_new(&rl_qlearning_plugin, "");
-    struct p2p_space space = {.size = sizeof(space)};
-
-    m->ops->space(m->self, &space);
-    *b = (struct bond){.l = learner_new(&rl_qlearning_plugin, &space, settings)};
-    m->learner = b;
-    m->act = bond_act;
-    m->reward = bond_reward;
-    m->first_id = FIRST;
-    m->node.queue_limit = 4;
-    mock_peers(m, FIRST, PEERS);
-    return m;
-}
-
-static void end(struct mock *m, uint32_t status, uint64_t took_ms)
-{
-    struct p2p_outcome out = {.size = sizeof(out),
-                              .status = status,
-                              .http_status = status == P2P_OUT_REJECTED ? 503 : 200,
-                              .peer = P2P_NONE,
-                              .total_ns = took_ms * MS};
-
-    m->rq.now_ns = m->now_ns;
-    m->rq.peers = m->peers;
-    m->ops->outcome(m->self, &m->rq, &out);
+    return bond_new(b, &rl_qlearning_plugin, "", &rl_qlearning_plugin, settings, PEERS);
 }
 
 /* A world that is easy to see through: each job takes 20 ms for every job that is here
@@ -98,11 +35,11 @@ static void lives(struct mock *m, uint32_t load)
         a = mock_decide(m, P2P_EV_PROBED);
     }
     if (a.kind == P2P_REJECT)
-        end(m, P2P_OUT_REJECTED, 0);
+        bond_end(m, P2P_OUT_REJECTED, 0);
     else if (a.kind == P2P_FORWARD)
-        end(m, P2P_OUT_FORWARDED, a.a == FIRST ? 60 : 200);
+        bond_end(m, P2P_OUT_FORWARDED, (a.a == FIRST ? 60 : 200) * MS);
     else
-        end(m, P2P_OUT_RAN, 20 * (uint64_t)(load + 1));
+        bond_end(m, P2P_OUT_RAN, 20 * (uint64_t)(load + 1) * MS);
 }
 
 static void it_learns_when_to_go_where(void **state)
@@ -134,8 +71,7 @@ static void it_learns_when_to_go_where(void **state)
             if (!good)
                 fail_msg("%s: action %u at load %u", settings[i], b.last, load);
         }
-        learner_free(b.l);
-        mock_free(m);
+        bond_free(&b, m);
     }
 }
 
@@ -159,8 +95,7 @@ static void it_learns_what_is_fastest(void **state)
         if (load > 2)
             assert_int_equal(b.last, PEER_0);
     }
-    learner_free(b.l);
-    mock_free(m);
+    bond_free(&b, m);
 }
 
 int main(void)
