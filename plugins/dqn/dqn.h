@@ -8,7 +8,7 @@
 #include "dqn_optimizer.h"
 #include "dqn_replay.h"
 
-enum { DQN_ACTIONS = 64, DQN_DIMS = 256, DQN_HIDDEN = 256 };
+enum { DQN_ACTIONS = 64, DQN_DIMS = DQN_WIDEST, DQN_HIDDEN = DQN_WIDEST };
 
 /* A weight beyond it has diverged.  With all weights below it, and the bounds that the
  * parameters have, values, slopes and moments are finite floats. */

@@ -12,7 +12,8 @@
 
 #include <p2pfaas/plugin.h>
 
-enum { DQN_LANE = 8, DQN_LAYERS = 3 };
+/* No layer has more inputs or outputs than DQN_WIDEST. */
+enum { DQN_LANE = 8, DQN_LAYERS = 3, DQN_WIDEST = 256 };
 
 struct dqn_layer {
     uint32_t in, out;
