@@ -149,6 +149,8 @@ static struct p2p_action ask(struct decision *d, uint32_t event)
         e->stats.decisions[a.kind]++;
         if (a.kind == P2P_PROBE && !open_probes(d, a))
             event = P2P_EV_PROBED; /* all of them have gone */
+        else if (pending_awaits(d, a))
+            return a;
         else if (a.kind == P2P_WAIT && a.t <= d->rq.now_ns)
             event = P2P_EV_TIMER;
         else
@@ -211,6 +213,10 @@ static void decide_and_leave(struct decision *d, uint32_t event)
     } else if (d->instance) {
         m.action = ask(d, event);
         d->decide_ns += e->world->now(e->ctx) - d->rq.now_ns;
+        if (is_final(m.action))
+            pending_drop(d);
+        else if (pending_awaits(d, m.action))
+            m.action.t = pending_wait(d, d->round + 1, probe_timeout);
         /* Nothing more will be asked of a scheduler that hears no outcomes. */
         if (is_final(m.action) && !d->instance->ops.outcome) {
             m.done = engine_unpin(e, d->instance, d);
@@ -255,6 +261,7 @@ void decision_begin(struct engine *e, struct decision *d, const struct decision_
     d->probe_ns = d->decide_ns = 0;
     d->heap = NULL;
     d->instance = NULL;
+    d->pending = NULL;
     d->pinned = false;
     d->override = job->override;
     if (d->room.choice)
@@ -282,6 +289,7 @@ static void resume(struct decision *d, uint32_t event)
     if (d->state == DECISION_PROBING)
         d->probe_ns += d->rq.now_ns - d->probe_started_ns;
     d->state = DECISION_DECIDING;
+    pending_resume(d);
     decide_and_leave(d, event);
 }
 
@@ -350,6 +358,7 @@ void decision_end(struct decision *d, struct p2p_outcome *out)
     if (d->pinned) {
         e->world->enter(e->ctx, &d->rq);
         if (d->instance) {
+            pending_drop(d);
             if (d->instance->ops.outcome)
                 d->instance->ops.outcome(d->instance->g.self, &d->rq, out);
             done = engine_unpin(e, d->instance, d);

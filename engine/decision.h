@@ -22,6 +22,7 @@
 #include "engine/override.h"
 
 struct instance;
+struct pending;
 
 enum decision_state {
     DECISION_IDLE, /* before begin and after end */
@@ -68,6 +69,7 @@ struct decision {
     /* Private to the engine. */
     struct instance *instance; /* pinned; NULL once taken away; under the world's lock */
     bool pinned;               /* as far as this thread knows */
+    struct pending *pending;   /* a choice that is awaited, or NULL; under the world's lock */
     struct decision *next, *prev;
     uint32_t steps;
     void *heap;

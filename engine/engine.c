@@ -261,6 +261,7 @@ static void take_decisions_away(struct engine *e, struct instance *i)
     for (d = i->open; d; d = next) {
         next = d->next;
         d->instance = NULL;
+        pending_abandon(d);
         if (i->ops.outcome)
             e->stats.outcomes_dropped++;
     }

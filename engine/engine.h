@@ -56,7 +56,7 @@ struct selection {
     uint32_t *wrong; /* out, or NULL: which of the values was refused, if one was */
 };
 
-/* `world` must outlive the engine; ctx goes to its first ten calls. */
+/* `world` must outlive the engine; ctx goes to those of its calls that name no decision. */
 struct engine *engine_new(struct catalog *catalog, const struct world *world, void *ctx,
                           const struct engine_settings *settings);
 /* All decisions must have ended. */

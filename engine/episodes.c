@@ -76,15 +76,17 @@ static void set_fate(struct episodes *e, uint64_t id, enum fate fate)
         e->fates[id & e->fates_mask] = (unsigned char)fate;
 }
 
-/* Ids between the last and this one were given to others. */
+/* Ids between the last and this one were given to others, or come later. */
 static void advance(struct episodes *e, uint64_t id)
 {
-    if (id - e->last > e->fates_mask)
-        memset(e->fates, FATE_NONE, e->fates_mask + 1);
-    else
-        for (uint64_t k = e->last + 1; k < id; k++)
-            e->fates[k & e->fates_mask] = FATE_NONE;
-    e->last = id;
+    if (id > e->last) {
+        if (id - e->last > e->fates_mask)
+            memset(e->fates, FATE_NONE, e->fates_mask + 1);
+        else
+            for (uint64_t k = e->last + 1; k < id; k++)
+                e->fates[k & e->fates_mask] = FATE_NONE;
+        e->last = id;
+    }
     set_fate(e, id, FATE_OPEN);
 }
 

@@ -2,8 +2,8 @@
  * episodes.h - the choices of a learner that wait for their rewards, and those that got
  * theirs and wait to be learned.
  *
- * All memory is taken at the start.  Ids come from the caller, each greater than the one
- * before.  Nothing here locks: the caller holds the world's lock.
+ * All memory is taken at the start.  Ids come from the caller, each another one, most of
+ * them greater than the one before.  Nothing here locks: the caller holds the world's lock.
  */
 #ifndef ENGINE_EPISODES_H
 #define ENGINE_EPISODES_H

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/private.h"
+
 /* ---- spaces ---- */
 
 int space_check(const struct p2p_space *s, const char *name, char err[P2P_ERRLEN])
@@ -65,6 +67,29 @@ static int copy_space(struct learner *l, const struct p2p_space *space, char *er
     return 0;
 }
 
+/* ---- services ---- */
+
+static struct learner *at_work(const struct p2p_host *h)
+{
+    struct learner *l = h->ctx;
+
+    return l->g.started && !l->g.may_alloc && l->engine ? l : NULL;
+}
+
+static bool host_http(const struct p2p_host *h, const struct p2p_http_request *request)
+{
+    struct learner *l = at_work(h);
+
+    return l && l->ops.answered && l->g.world->http(l->g.world_ctx, l->g.generation, request);
+}
+
+static bool host_choose(const struct p2p_host *h, uint64_t episode, const struct p2p_choice *choice)
+{
+    struct learner *l = at_work(h);
+
+    return l && learning_choose(l, episode, choice);
+}
+
 /* ---- life ---- */
 
 struct learner *learner_new(const struct world *world, void *ctx, struct catalog_learner *hit,
@@ -92,6 +117,8 @@ struct learner *learner_new(const struct world *world, void *ctx, struct catalog
         learner_free(l);
         return NULL;
     }
+    l->g.host.http = host_http;
+    l->g.host.choose = host_choose;
     return l;
 }
 

@@ -10,6 +10,8 @@
 #include "engine/episodes.h"
 #include "engine/guest.h"
 
+struct engine;
+
 enum { LEARNER_MOST_DIMS = 4096, LEARNER_MOST_ACTIONS = 64 };
 
 struct learner {
@@ -19,6 +21,7 @@ struct learner {
     float *bounds;
     /* locked */
     struct episodes *episodes;
+    struct engine *engine; /* that it works for, once it does */
     unsigned bound;       /* scheduler instances that ask it */
     struct learner *next; /* of those that only retired schedulers ask */
 };

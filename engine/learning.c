@@ -154,6 +154,7 @@ static struct learner *take_over(struct engine *e, struct learner *made)
     struct learner *old = g->learner;
 
     g->learner = made;
+    made->engine = e;
     g->stats.instances++;
     if (!old)
         return NULL;
@@ -163,6 +164,7 @@ static struct learner *take_over(struct engine *e, struct learner *made)
         rebind_all(e, old, made);
     }
     if (old->bound == 0) {
+        pending_close(e, old);
         g->stats.instances--;
         return old;
     }
@@ -177,6 +179,7 @@ static struct learner *drop(struct engine *e)
     struct learner *left = e->learning.learner;
 
     if (left) {
+        pending_close(e, left);
         rebind_all(e, left, NULL);
         e->learning.learner = NULL;
         e->learning.stats.instances--;

@@ -10,7 +10,8 @@
  * they had; it ends with the last of them.
  *
  * Each choice opens an episode, which its reward ends; rewards come from the scheduler or
- * from outside.  They are learned in batches, under the world's lock, one batch a call.
+ * from outside.  A learner outside of the node chooses later: the decision waits for it
+ * (pending.h).  They are learned in batches, under the world's lock, one batch a call.
  */
 #ifndef ENGINE_LEARNING_H
 #define ENGINE_LEARNING_H
@@ -80,6 +81,10 @@ int engine_learner_reset(struct engine *e, char err[P2P_ERRLEN]);
  * and engine_drain do it too.  [any thread, from time to time] */
 void engine_learn(struct engine *e);
 
+/* The end of a request that world.http took for a learner instance; false when that instance
+ * is gone.  [any thread] */
+bool engine_answered(struct engine *e, uint64_t generation, const struct p2p_http_answer *answer);
+
 /* Writes what the learner knows, after it learned what waits; the disk is outside of the
  * lock.  0, or -1 with a reason and the old file as it was.  [any thread] */
 int engine_learner_save(struct engine *e, const char *path, char err[P2P_ERRLEN]);
@@ -111,12 +116,26 @@ struct engine_episode {
 bool engine_episode(struct engine *e, uint64_t id, struct engine_episode *out, float *state,
                     uint32_t most);
 
+/* How a choice ended that a learner outside of the node was to make. */
+enum pending_end {
+    PENDING_CHOSEN,
+    PENDING_NONE,      /* the learner said that there is none, or ended */
+    PENDING_LATE,      /* the time to wait was over */
+    PENDING_STALE,     /* it came, but was not possible any more */
+    PENDING_LEFT,      /* the decision ended before */
+    PENDING_UNAWAITED, /* by a scheduler that does not wait */
+    PENDING_ENDS
+};
+const char *pending_end_name(enum pending_end e); /* "chosen", "none", … */
+
 struct learner_stats {
     uint64_t choices;
     uint64_t open;    /* episodes, now */
     uint64_t expired; /* without a reward */
     uint64_t crowded; /* given up because too many were open */
     uint64_t rewards[REWARD_VERDICTS];
+    uint64_t awaited; /* choices, now */
+    uint64_t pending[PENDING_ENDS];
     uint64_t batches, transitions; /* learned */
     uint64_t selections, failed_selections;
     unsigned instances; /* the current one, and those of retired schedulers */

@@ -42,48 +42,97 @@ static uint32_t draw_action(struct engine *e, uint64_t allowed)
     return (uint32_t)__builtin_ctzll(allowed);
 }
 
-/* What the learner says, or, where that breaks the rules, any action that is allowed. */
-static struct p2p_choice ask_learner(struct engine *e, struct learner *l, const float *state,
-                                     uint64_t mask, uint64_t allowed)
+/* What breaks the rules becomes any action that is allowed. */
+void learning_judge(struct engine *e, const struct learner *l, uint64_t allowed,
+                    struct p2p_choice *c)
 {
-    struct p2p_choice c = {0};
-
-    l->ops.act(l->g.self, state, mask ? allowed : 0, &c);
-    if (c.action >= l->space.n_actions || !(allowed >> c.action & 1) || !isfinite(c.value)) {
+    if (c->action >= l->space.n_actions || !(allowed >> c->action & 1) || !isfinite(c->value)) {
         e->stats.misbehaved[MISBEHAVED_LEARNER]++;
-        c = (struct p2p_choice){.action = draw_action(e, allowed), .explored = 1};
+        *c = (struct p2p_choice){.action = draw_action(e, allowed), .explored = 1};
     }
-    c.explored = c.explored != 0;
-    if (!(c.epsilon >= 0 && c.epsilon <= 1))
-        c.epsilon = 0;
-    c.episode = e->learning.next++;
-    return c;
+    c->explored = c->explored != 0;
+    if (!(c->epsilon >= 0 && c->epsilon <= 1))
+        c->epsilon = 0;
+}
+
+bool learning_choose(struct learner *l, uint64_t episode, const struct p2p_choice *choice)
+{
+    struct asking *now = l->engine->learning.asking;
+
+    if (!now || now->episode != episode)
+        return pending_choose(l, episode, choice);
+    if (now->told)
+        return false;
+    now->told = true;
+    now->chosen = choice != NULL;
+    if (choice)
+        now->choice = *choice;
+    return true;
+}
+
+/* False when it has none to give.  The action is P2P_PENDING when the decision is to wait. */
+static bool ask_learner(struct instance *i, const float *state, uint64_t mask, uint64_t allowed,
+                        struct p2p_choice *c)
+{
+    struct learner *l = i->learner;
+    struct engine *e = i->engine;
+    struct asking asking = {.episode = e->learning.next++};
+
+    *c = (struct p2p_choice){.episode = asking.episode};
+    e->learning.asking = &asking;
+    l->ops.act(l->g.self, state, mask ? allowed : 0, c);
+    e->learning.asking = NULL;
+    if (c->action == P2P_PENDING && asking.told) {
+        if (!asking.chosen) {
+            e->learning.stats.pending[PENDING_NONE]++;
+            return false;
+        }
+        *c = asking.choice;
+    }
+    c->episode = asking.episode;
+    if (c->action == P2P_PENDING)
+        return pending_open(i, asking.episode, allowed, state);
+    learning_judge(e, l, allowed, c);
+    c->episode = asking.episode;
+    return true;
+}
+
+void learning_open(struct instance *i, const struct p2p_choice *choice, const float *state)
+{
+    struct engine *e = i->engine;
+    struct episode episode = {.id = choice->episode,
+                              .began_ns = e->world->now(e->ctx),
+                              .generation = i->g.generation,
+                              .action = choice->action};
+
+    episode.deadline_ns = episode.began_ns + e->learning.settings.expiry_ns;
+    e->learning.stats.crowded += episodes_open(i->learner->episodes, &episode, state);
+    e->learning.stats.choices++;
+    if (i->deciding)
+        decision_note_choice(i->deciding, choice, state, i->learner->space.n_dims);
 }
 
 bool learning_act(struct instance *i, const float *state, uint64_t mask, struct p2p_choice *out)
 {
     struct learner *l = i->g.started && !i->g.may_alloc ? i->learner : NULL;
     struct engine *e = i->engine;
-    struct episode episode;
     uint64_t allowed;
+    bool asked, answer;
 
     if (!l)
         return false;
+    answer = pending_take(i, mask, out, &asked);
+    if (asked)
+        return answer;
     allowed = mask ? mask & actions_of(l) : actions_of(l);
     if (!allowed || !all_finite(state, l->space.n_dims)) {
         e->stats.misbehaved[MISBEHAVED_ASKING]++;
         return false;
     }
-    *out = ask_learner(e, l, state, mask, allowed);
-    episode = (struct episode){.id = out->episode,
-                               .began_ns = e->world->now(e->ctx),
-                               .generation = i->g.generation,
-                               .action = out->action};
-    episode.deadline_ns = episode.began_ns + e->learning.settings.expiry_ns;
-    e->learning.stats.crowded += episodes_open(l->episodes, &episode, state);
-    e->learning.stats.choices++;
-    if (i->deciding)
-        decision_note_choice(i->deciding, out, state, l->space.n_dims);
+    if (!ask_learner(i, state, mask, allowed, out))
+        return false;
+    if (out->action != P2P_PENDING)
+        learning_open(i, out, state);
     return true;
 }
 

@@ -38,6 +38,7 @@ void engine_learner_stats(struct engine *e, struct learner_stats *out)
         out->open += episodes_count(e->learning.learner->episodes);
     for (const struct learner *l = e->learning.old; l; l = l->next)
         out->open += episodes_count(l->episodes);
+    out->awaited = e->learning.pendings.n;
     e->world->leave(e->ctx);
 }
 

@@ -9,12 +9,20 @@
 #include "engine/instance.h"
 #include "engine/learner.h"
 #include "engine/learning.h"
+#include "engine/pending.h"
 
 /* A selection that is remembered; name is NULL when there is none. */
 struct wanted {
     char *name;
     char **names, **values; /* names is NULL for values in order */
     uint32_t n;
+};
+
+/* A learner may choose(), also nothing, from inside its act(). */
+struct asking {
+    uint64_t episode;
+    bool told, chosen;
+    struct p2p_choice choice;
 };
 
 struct learning {
@@ -25,6 +33,8 @@ struct learning {
     struct learner *learner;
     struct learner *old;  /* of retired schedulers */
     uint64_t first, next; /* episode ids that were given: first to next - 1 */
+    struct pendings pendings;
+    struct asking *asking; /* the act() of a learner that runs, or NULL */
     struct learner_stats stats;
 };
 
@@ -100,6 +110,13 @@ void learning_replace(struct engine *e, struct learner *made, struct offer *o);
 /* What a scheduler's host does; under the lock: learning_act.c */
 bool learning_act(struct instance *i, const float *state, uint64_t mask, struct p2p_choice *out);
 void learning_reward(struct instance *i, uint64_t episode, float reward, const float *next);
+/* Opens the episode of a choice. */
+void learning_open(struct instance *i, const struct p2p_choice *choice, const float *state);
+/* Makes of what a learner says a choice by the rules. */
+void learning_judge(struct engine *e, const struct learner *l, uint64_t allowed,
+                    struct p2p_choice *c);
+/* What a learner's host does; under the lock.  As choose() of the SDK. */
+bool learning_choose(struct learner *l, uint64_t episode, const struct p2p_choice *choice);
 /* Whose episode it is, as far as that is still known, or NULL. */
 struct learner *learning_find(struct engine *e, uint64_t id);
 /* Learns what waits, at most a batch. */

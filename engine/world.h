@@ -18,7 +18,7 @@ struct world {
      * Leave gives it back.  Not recursive.  `rq` may be NULL. */
     void (*enter)(void *ctx, struct p2p_request *rq);
     void (*leave)(void *ctx);
-    /* The next seven are called between enter and leave; a text that they return is
+    /* The next nine are called between enter and leave; a text that they return is
      * still right after leave. */
     uint64_t (*now)(void *ctx);
     bool (*peer_up)(void *ctx, uint32_t peer);
@@ -29,6 +29,12 @@ struct world {
     /* Sends it, later, to engine_hear() at the peer; as tell() of the SDK. */
     bool (*tell)(void *ctx, uint32_t peer, const char *scheduler, const void *message,
                  uint32_t len);
+    /* Sends a request of the learner instance of that generation; engine_answered() is told
+     * its end, later.  As http() of the SDK. */
+    bool (*http)(void *ctx, uint64_t learner, const struct p2p_http_request *request);
+    /* Calls decision_timer(d, round) on the thread that owns the decision, later, unless
+     * that has ended by then: instead of the timer of that round. */
+    void (*wake)(struct decision *d, uint32_t round);
     /* 64 random bits, to seed an instance and to draw a peer; any thread. */
     uint64_t (*seed)(void *ctx);
     void (*log)(void *ctx, const char *instance, uint32_t level, const char *msg);

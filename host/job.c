@@ -1,5 +1,6 @@
 #include "host/job.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ static const uint64_t GONE_AFTER_NS = 100000000; /* a job this old has its clien
 
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int events);
 static void on_wait_over(struct ev_loop *loop, ev_timer *w, int events);
+static void on_woken(struct task *t);
 
 static void job_clear(struct job *j)
 {
@@ -73,6 +75,7 @@ struct job *job_new(struct shard *s)
     buf_init(&j->translation, original_limit(s->limits.body));
     ev_timer_init(&j->deadline, on_deadline, 0, 0);
     ev_timer_init(&j->wait, on_wait_over, 0, 0);
+    j->woken.run = on_woken;
     j->deadline.data = j->wait.data = j;
     j->decision.room = (struct decision_room){.memory = j->memory,
                                               .size = sizeof(j->memory),
@@ -97,7 +100,11 @@ void job_free(struct job *j)
     struct shard *s = j->x.shard;
 
     function_unref(j->function);
-    if (s->n_idle_jobs >= POOLED_JOBS) {
+    j->function = NULL;
+    j->left = j->is_woken;
+    if (j->left)
+        return;
+    if (s->n_idle_jobs >= POOLED_JOBS || s->reactor.ending) {
         destroy(j);
         return;
     }
@@ -421,6 +428,27 @@ void world_stop_waiting(struct decision *d)
 
     ev_timer_stop(j->x.shard->reactor.loop, &j->wait);
     job_forget_probes(j);
+}
+
+static void on_woken(struct task *t)
+{
+    struct job *j = (struct job *)((char *)t - offsetof(struct job, woken));
+
+    j->is_woken = false; /* before the round is read: a later wake is posted anew */
+    if (j->left)
+        job_free(j);
+    else
+        decision_timer(&j->decision, j->woken_round);
+}
+
+/* Under the peers' lock, while the decision waits; a wake comes once a round. */
+void world_wake(struct decision *d, uint32_t round)
+{
+    struct job *j = job_of(d);
+
+    j->woken_round = round;
+    if (!atomic_exchange(&j->is_woken, true))
+        reactor_post(&j->x.shard->reactor, &j->woken);
 }
 
 /* ---- arrival ---- */

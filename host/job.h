@@ -41,6 +41,10 @@ struct job {
     struct probe *probes; /* still open */
     ev_timer wait;        /* of the decision */
     uint32_t wait_round;
+    struct task woken; /* from another thread; the job's memory stays until it ran */
+    _Atomic bool is_woken;
+    _Atomic uint32_t woken_round;
+    bool left; /* it was freed meanwhile */
     /* Lent to the decision. */
     char scheduler[DECISION_SCHEDULER];
     struct decision_choice choice;

@@ -156,6 +156,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     slots_init(&n->slots, 1, 0);
     messages_init(&n->messages);
     node_learner_init(&n->learner);
+    learner_http_init(&n->learner_http);
     if (peers_init(&n->peers))
         goto fail;
     n->config = calloc(1, sizeof(*n->config));
@@ -200,6 +201,7 @@ fail:
 
 void node_release(struct node *n)
 {
+    learner_http_close(&n->learner_http);
     for (unsigned i = 0; i < n->n_shards; i++) {
         function_table_unref(n->shards[i].functions);
         n->shards[i].functions = NULL;
@@ -214,6 +216,7 @@ void node_release(struct node *n)
         catalog_free(n->catalog);
     messages_release(&n->messages);
     node_learner_release(&n->learner);
+    learner_http_release(&n->learner_http);
     run_dir_release(&n->run_dir);
     peers_release(&n->peers);
     access_release(&n->access);

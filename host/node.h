@@ -9,6 +9,7 @@
 #include "host/discovery/discovery.h"
 #include "host/functions.h"
 #include "host/learner.h"
+#include "host/learner_http.h"
 #include "host/messages.h"
 #include "host/peers.h"
 #include "host/run_dir.h"
@@ -34,6 +35,7 @@ struct node {
     struct catalog *catalog;
     struct engine *engine;
     struct node_learner learner;
+    struct learner_http learner_http;
     struct access access;
     struct peers peers;
     struct messages messages;

@@ -76,6 +76,11 @@ static bool tell(void *ctx, uint32_t peer, const char *scheduler, const void *me
     return messages_tell(ctx, peer, scheduler, message, len);
 }
 
+static bool http(void *ctx, uint64_t learner, const struct p2p_http_request *request)
+{
+    return learner_http_send(ctx, learner, request);
+}
+
 static uint64_t seed(void *ctx)
 {
     uint64_t bits;
@@ -113,6 +118,8 @@ const struct world host_world = {
     .function_name = name_of_function,
     .address = address,
     .tell = tell,
+    .http = http,
+    .wake = world_wake,
     .seed = seed,
     .log = log_plugin,
     .run_here = world_run_here,

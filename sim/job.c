@@ -364,6 +364,15 @@ void sim_stop_waiting(struct decision *d)
     job_of(d)->token++;
 }
 
+/* Its timer, which comes later, is stale then. */
+void sim_wake(struct decision *d, uint32_t round)
+{
+    struct job *j = job_of(d);
+
+    if (round == j->timer_round)
+        later(j, j->node->sim->now_ns, EV_TIMER, 0, 0);
+}
+
 /* That event of a probe comes after `delay`, or is not worth waiting for. */
 static void probe_later(struct job *j, uint64_t delay, enum event_kind kind, unsigned slot,
                         uint32_t arg)

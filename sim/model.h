@@ -204,6 +204,7 @@ void sim_forward(struct decision *d, uint32_t peer);
 void sim_start_probes(struct decision *d, uint32_t round, uint32_t n);
 void sim_start_timer(struct decision *d, uint32_t round, uint64_t at);
 void sim_stop_waiting(struct decision *d);
+void sim_wake(struct decision *d, uint32_t round);
 
 /* ---- slots.c ---- */
 void slots_run(struct job *j);

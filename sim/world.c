@@ -112,6 +112,15 @@ static bool tell(void *ctx, uint32_t peer, const char *scheduler, const void *me
     return true;
 }
 
+/* Outside of the node there is nothing. */
+static bool http(void *ctx, uint64_t learner, const struct p2p_http_request *request)
+{
+    (void)ctx;
+    (void)learner;
+    (void)request;
+    return false;
+}
+
 void message_arrive(struct simulation *s, struct message *m)
 {
     struct node *to = &s->nodes[m->to];
@@ -154,6 +163,7 @@ static const struct world sim_world = {
     .function_name = function_name,
     .address = address,
     .tell = tell,
+    .http = http,
     .seed = seed,
     .log = log_plugin,
     .run_here = sim_run_here,
@@ -162,6 +172,7 @@ static const struct world sim_world = {
     .start_probes = sim_start_probes,
     .start_timer = sim_start_timer,
     .stop_waiting = sim_stop_waiting,
+    .wake = sim_wake,
 };
 
 /* ---- the scheduler of a node ---- */

@@ -228,6 +228,23 @@ static void write_learner(struct buf *b, struct node *n)
     for (unsigned i = REWARD_TAKEN + 1; i < REWARD_VERDICTS; i++)
         buf_printf(b, "p2pfaas_learner_rewards_dropped_total{why=\"%s\"} %llu\n",
                    reward_verdict_name((enum reward_verdict)i), (unsigned long long)s.rewards[i]);
+    single(b, "learner_choices_awaited", "gauge",
+           "choices that a learner outside of the node still has to make", (double)s.awaited);
+    say(b, "learner_awaited_total", "counter",
+        "how those ended: chosen; none, the learner has no answer; late, the time to wait was "
+        "over; stale, not possible any more; left, the job ended before; unawaited, by a "
+        "scheduler that does not wait");
+    for (unsigned i = 0; i < PENDING_ENDS; i++)
+        buf_printf(b, "p2pfaas_learner_awaited_total{end=\"%s\"} %llu\n",
+                   pending_end_name((enum pending_end)i), (unsigned long long)s.pending[i]);
+    say(b, "learner_requests_total", "counter",
+        "requests of learners: sent, and of those lost (no answer); refused, not sent");
+    buf_printf(b,
+               "p2pfaas_learner_requests_total{what=\"sent\"} %llu\n"
+               "p2pfaas_learner_requests_total{what=\"lost\"} %llu\n"
+               "p2pfaas_learner_requests_total{what=\"refused\"} %llu\n",
+               (unsigned long long)n->learner_http.sent, (unsigned long long)n->learner_http.lost,
+               (unsigned long long)n->learner_http.refused);
     single(b, "learner_batches_total", "counter", "times that learners learned", (double)s.batches);
     single(b, "learner_transitions_total", "counter", "rewarded choices that were learned",
            (double)s.transitions);

@@ -7,26 +7,33 @@
 
 #include <cmocka.h>
 
-static char file[96];
+static char file[96], other_file[96];
+
+static int add(const struct fake *f, const char *name, char to[96])
+{
+    char from[4096];
+
+    snprintf(from, sizeof(from), "%s/%s.so", getenv("P2P_TEST_PLUGINS"), name);
+    snprintf(to, 96, "%s/%s.so", f->folder, name);
+    return symlink(from, to);
+}
 
 int pupil_setup(void **state)
 {
-    char from[4096];
     struct fake *f;
 
     if (fake_setup(state))
         return -1;
     f = *state;
-    snprintf(from, sizeof(from), "%s/pupil.so", getenv("P2P_TEST_PLUGINS"));
-    snprintf(file, sizeof(file), "%s/pupil.so", f->folder);
-    if (symlink(from, file))
+    if (add(f, "pupil", file) || add(f, "outsider", other_file))
         return -1;
-    return catalog_scan(f->catalog, NULL, NULL, f->err) == 1 ? 0 : -1;
+    return catalog_scan(f->catalog, NULL, NULL, f->err) == 2 ? 0 : -1;
 }
 
 int pupil_teardown(void **state)
 {
     unlink(file);
+    unlink(other_file);
     return fake_teardown(state);
 }
 

@@ -1,5 +1,6 @@
 /*
- * support_learner.h - a pretended node (support_world.h) that has plugins/pupil.c too.
+ * support_learner.h - a pretended node (support_world.h) that has plugins/pupil.c and
+ * plugins/outsider.c too.
  */
 #ifndef TESTS_SUPPORT_LEARNER_H
 #define TESTS_SUPPORT_LEARNER_H

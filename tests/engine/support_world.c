@@ -126,6 +126,27 @@ static bool world_tell(void *ctx, uint32_t peer, const char *scheduler, const vo
     return true;
 }
 
+static bool world_http(void *ctx, uint64_t learner, const struct p2p_http_request *request)
+{
+    struct fake *f = ctx;
+
+    rule(f, inside && request->timeout_ns > 0);
+    if (f->deaf)
+        return false;
+    f->sent[f->n_sent % FAKE_SENT].by = learner;
+    f->sent[f->n_sent++ % FAKE_SENT].tag = request->tag;
+    return true;
+}
+
+static void world_wake(struct decision *d, uint32_t round)
+{
+    struct fake_job *j = job_of(d);
+
+    rule(j->fake, inside);
+    j->wakes++;
+    j->wake_round = round;
+}
+
 static uint64_t world_seed(void *ctx)
 {
     return random_mix(++((struct fake *)ctx)->seeds);
@@ -204,6 +225,8 @@ static const struct world world = {
     .function_name = world_function_name,
     .address = world_address,
     .tell = world_tell,
+    .http = world_http,
+    .wake = world_wake,
     .seed = world_seed,
     .log = world_log,
     .run_here = world_run_here,
@@ -358,7 +381,7 @@ void fake_begin(struct fake *f, struct fake_job *j, uint64_t deadline_ns)
         .memory = j->memory, .size = sizeof(j->memory), .scheduler = j->scheduler};
     j->fake = f;
     j->trace[0] = '\0';
-    j->final_calls = 0;
+    j->final_calls = j->wakes = 0;
     decision_begin(f->engine, &j->decision, &job);
 }
 
@@ -374,6 +397,11 @@ const char *fake_run(struct fake *f, struct fake_job *j)
     fake_begin(f, j, 0);
     fake_end(j, P2P_OUT_RAN);
     return j->trace;
+}
+
+void fake_woken(struct fake_job *j)
+{
+    decision_timer(&j->decision, j->wake_round);
 }
 
 void fake_answer(struct fake_job *j, uint32_t slot, uint32_t load)

@@ -12,7 +12,7 @@
 #include "engine/decision.h"
 #include "engine/engine.h"
 
-enum { FAKE_PEERS = 8 };
+enum { FAKE_PEERS = 8, FAKE_SENT = 256 };
 
 struct fake {
     struct engine *engine;
@@ -34,6 +34,10 @@ struct fake {
     bool deaf;      /* nothing can be told */
     char told[128]; /* the last that was, under the lock, as is the next one */
     unsigned n_told;
+    unsigned n_sent; /* requests of learners, under the lock, as is the next one */
+    struct {
+        uint64_t by, tag;
+    } sent[FAKE_SENT]; /* the last ones */
     _Atomic unsigned seeds, broken_rules;
 };
 
@@ -46,6 +50,8 @@ struct fake_job {
     struct fake *fake;
     char trace[1024];
     uint32_t round;       /* that the world was last told */
+    unsigned wakes;       /* under the lock, as is the next one */
+    uint32_t wake_round;
     unsigned final_calls; /* run_here, forward, refuse */
 };
 
@@ -70,6 +76,8 @@ void fake_end(struct fake_job *j, uint32_t status);
 /* Begins, ends as it ran, and returns the trace. */
 const char *fake_run(struct fake *f, struct fake_job *j);
 
+/* What was woken notices it. */
+void fake_woken(struct fake_job *j);
 void fake_answer(struct fake_job *j, uint32_t slot, uint32_t load);
 
 struct engine_stats fake_stats(struct fake *f);
