@@ -20,7 +20,8 @@
  * and that peer is up; running here while the queue has room, with `loss` a slot; refusing
  * with `reject`.  When nothing is, the job runs here.  A job from a peer that may not be
  * forwarded again always runs here, as in the original, and is not learned from.  So does
- * one that a peer refused, or for which there is no learner.
+ * one that a peer refused, or for which there is no learner, or one outside of the node that
+ * did not answer.
  */
 #include "plugins/shared/rl_names.h"
 #include "plugins/shared/rl_reward.h"
@@ -115,19 +116,18 @@ static struct p2p_action take(struct learning *l, const struct p2p_request *rq, 
     }
 }
 
-static struct p2p_action arrived(struct learning *l, const struct p2p_request *rq, struct choice *c)
+/* Again when the learner was waited for: then the host tells its choice, or that none came. */
+static struct p2p_action ask(struct learning *l, const struct p2p_request *rq, struct choice *c)
 {
     float state[MOST_DIMS];
     struct p2p_choice answer = {0};
-    uint64_t mask;
+    uint64_t mask = possible(l, rq);
 
-    c->type = rl_book_type(&l->book, rq);
-    if (rq->flags & P2P_RQ_EXTERNAL && (int64_t)rq->hops >= l->max_hops)
-        return here(l, c);
     look(l, rq, c->type, state);
-    mask = possible(l, rq);
     if (!rq->host->act(rq->host, state, mask, &answer))
         return here(l, c);
+    if (answer.action == P2P_PENDING)
+        return p2p_await();
     c->asked = true;
     c->episode = answer.episode;
     *l->explored += answer.explored != 0;
@@ -136,6 +136,14 @@ static struct p2p_action arrived(struct learning *l, const struct p2p_request *r
         return take(l, rq, c, answer.action);
     ++*l->unheeded;
     return here(l, c);
+}
+
+static struct p2p_action arrived(struct learning *l, const struct p2p_request *rq, struct choice *c)
+{
+    c->type = rl_book_type(&l->book, rq);
+    if (rq->flags & P2P_RQ_EXTERNAL && (int64_t)rq->hops >= l->max_hops)
+        return here(l, c);
+    return ask(l, rq, c);
 }
 
 static struct p2p_action decide(void *self, const struct p2p_request *rq)
@@ -147,6 +155,8 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
 
     if (rq->event == P2P_EV_ARRIVAL)
         return arrived(l, rq, c);
+    if (rq->event == P2P_EV_TIMER)
+        return ask(l, rq, c);
     if (rq->event == P2P_EV_TICK)
         return p2p_done();
     load = (uint64_t)rq->node->load + rq->node->queue;
@@ -223,7 +233,7 @@ static bool load(void *self, struct p2p_stream *in)
 
 const struct p2p_scheduler rl_scheduler = {
     .size = sizeof(rl_scheduler),
-    .flags = P2P_SCHED_NEEDS_LEARNER,
+    .flags = P2P_SCHED_NEEDS_LEARNER | P2P_SCHED_AWAITS_LEARNER,
     .name = "learning",
     .version = "1.0",
     .summary = "a learner decides: refuse, run here, ask a peer first, or send to a peer",
