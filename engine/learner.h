@@ -22,8 +22,8 @@ struct learner {
     /* locked */
     struct episodes *episodes;
     struct engine *engine; /* that it works for, once it does */
-    unsigned bound;       /* scheduler instances that ask it */
-    struct learner *next; /* of those that only retired schedulers ask */
+    unsigned bound;        /* scheduler instances that ask it */
+    struct learner *next;  /* of those that only retired schedulers ask */
 };
 
 /* Is that a space that can be learned in?  0, or -1 with "NAME: its space …". */

@@ -10,7 +10,7 @@
 const char *pending_end_name(enum pending_end e)
 {
     static const char *const names[PENDING_ENDS] = {
-        [PENDING_CHOSEN] = "chosen", [PENDING_NONE] = "none",   [PENDING_LATE] = "late",
+        [PENDING_CHOSEN] = "chosen", [PENDING_NONE] = "none", [PENDING_LATE] = "late",
         [PENDING_STALE] = "stale",   [PENDING_LEFT] = "left", [PENDING_UNAWAITED] = "unawaited"};
 
     return names[e];
@@ -67,11 +67,8 @@ bool pending_open(struct instance *i, uint64_t episode, uint64_t allowed, const 
         count(e, PENDING_UNAWAITED);
         return false;
     }
-    *p = (struct pending){.next = *at,
-                          .episode = episode,
-                          .allowed = allowed,
-                          .learner = i->learner,
-                          .decision = d};
+    *p = (struct pending){
+        .next = *at, .episode = episode, .allowed = allowed, .learner = i->learner, .decision = d};
     memcpy(p->state, state, size);
     *at = p;
     e->learning.pendings.n++;

@@ -6,7 +6,7 @@
 #include "host/log.h"
 #include "host/node.h"
 
-enum { METHOD = 16, PATH = 1024, POOLED = 64, KEEP = 4096 };
+enum { PATH = 1024, POOLED = 64, KEEP = 4096 };
 static const uint64_t LONGEST_NS = UINT64_C(3600000000000);
 
 struct outcall {
@@ -16,7 +16,8 @@ struct outcall {
     uint64_t learner, tag, asked_ns;
     size_t counted; /* bytes */
     struct endpoint to;
-    char method[METHOD], path[PATH];
+    const char *method; /* static text */
+    char path[PATH];
     struct headers headers;
     struct buf body, lines; /* lines: the answer's header fields, as text */
     struct call call;
@@ -108,6 +109,8 @@ static void give_back(struct learner_http *all, struct outcall *o)
     bool kept;
 
     headers_clear(&o->headers);
+    buf_clear(&o->body);
+    buf_clear(&o->lines);
     buf_trim(&o->body, KEEP);
     buf_trim(&o->lines, KEEP);
     http_response_clear(&o->response);
@@ -215,9 +218,9 @@ static bool read_header(struct outcall *o, const char *line)
 static const char *read_request(struct outcall *o, const struct p2p_http_request *rq,
                                 char err[P2P_ERRLEN])
 {
-    if (!rq->method || !http_method(rq->method))
+    o->method = rq->method ? http_method(rq->method) : NULL;
+    if (!o->method)
         return "there is no such method";
-    snprintf(o->method, sizeof(o->method), "%s", rq->method);
     if (rq->timeout_ns == 0 || rq->timeout_ns > LONGEST_NS)
         return "it has no time limit, or one of more than an hour";
     if (rq->body_len && buf_append(&o->body, rq->body, rq->body_len))

@@ -95,8 +95,7 @@ static void waiter_space(void *self, struct p2p_space *out)
     {                                                                                              \
         .size = sizeof(struct p2p_scheduler), .flags = (f), .name = (n), .params = waiter_params,  \
         .instance_size = sizeof(struct waiter), .decision_size = 8, .max_probes = 2,               \
-        .tick_ns = 1000, .decide = waiter_decide, .outcome = waiter_outcome,                       \
-        .space = waiter_space                                                                      \
+        .tick_ns = 1000, .decide = waiter_decide, .outcome = waiter_outcome, .space = waiter_space \
     }
 
 static const struct p2p_scheduler patient = WAITER("patient", P2P_SCHED_AWAITS_LEARNER);
@@ -106,7 +105,7 @@ static const struct p2p_scheduler *const schedulers[] = {&patient, &hasty, NULL}
 /* ---- the learner ---- */
 
 enum { ASKS, CHOOSES_NONE, CHOOSES_AT_ONCE, TWICE, MUTE };
-static const char *const habits[] = {"asks", "chooses_none", "chooses_at_once",
+static const char *const habits[] = {"asks",  "chooses_none", "chooses_at_once",
                                      "twice", "mute",         NULL};
 
 struct outsider {
