@@ -91,8 +91,9 @@ static void check_scheduler(struct check *c)
     if (s->probes && s->max_probes == 0)
         check_fail(c, ".max_probes, the most that any parameters need",
                    "it has probes() and .max_probes is 0, so it never gets a slot");
-    if (s->flags & ~(uint32_t)P2P_SCHED_NEEDS_LEARNER)
-        check_fail(c, "0 or P2P_SCHED_NEEDS_LEARNER", ".flags is 0x%x", s->flags);
+    if (s->flags & ~(uint32_t)(P2P_SCHED_NEEDS_LEARNER | P2P_SCHED_AWAITS_LEARNER))
+        check_fail(c, "P2P_SCHED_NEEDS_LEARNER, P2P_SCHED_AWAITS_LEARNER, both or 0",
+                   ".flags is 0x%x", s->flags);
     if (s->flags & P2P_SCHED_NEEDS_LEARNER && !s->space)
         check_fail(c, "space() says the states and actions",
                    "it has P2P_SCHED_NEEDS_LEARNER without space()");

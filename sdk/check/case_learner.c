@@ -94,11 +94,13 @@ static uint32_t choose(struct unit *u, struct lesson *l, const float *state)
     *l->choice = (struct p2p_choice){.episode = ++u->episodes};
     u->check->report->step++;
     unit_enter(u, "act");
+    outside_begin_act(u, u->episodes, mask);
     u->check->learner.act(u->self, state, mask, l->choice);
     unit_leave(u);
-    judge(u, l->choice, mask);
+    if (!outside_end_act(u, l->choice))
+        judge(u, l->choice, mask);
     record(u, l->choice);
-    return l->choice->action;
+    return l->choice->action < u->space.n_actions ? l->choice->action : 0;
 }
 
 static void teach(struct unit *u, struct lesson *l, float most)
@@ -132,7 +134,9 @@ void unit_learn(struct unit *u, unsigned n, float most)
     for (unsigned i = 0; i < n; i++) {
         u->check->report->world++;
         teach(u, &l, most);
+        outside_answer(u, 70);
     }
+    outside_answer(u, 100);
     fence_free(&l);
 }
 

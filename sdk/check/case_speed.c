@@ -73,6 +73,7 @@ void case_learner_speed(struct check *c)
             state[k] = u->lo[k] + (u->hi[k] - u->lo[k]) * (float)chance_unit(&u->world.chance);
         unit_enter(u, "act");
         from = clock_ns();
+        choice = (struct p2p_choice){.episode = ++u->episodes};
         c->learner.act(u->self, state, 0, &choice);
         u->spans[u->n_spans++] = clock_ns() - from;
         unit_leave(u);

@@ -8,7 +8,7 @@
 #include "sdk/check/check.h"
 #include "sdk/check/mock_world.h"
 
-enum { UNIT_JOBS = 4, UNIT_METRICS = 64, UNIT_MESSAGES = 16, UNIT_DIMS = 8 };
+enum { UNIT_JOBS = 4, UNIT_METRICS = 64, UNIT_MESSAGES = 16, UNIT_DIMS = 8, UNIT_SENT = 64 };
 
 enum stage {
     STAGE_NEW,
@@ -26,6 +26,8 @@ struct job {
     struct p2p_action action; /* the last one */
     enum stage stage;
     uint32_t steps, probes;
+    uint64_t pending; /* the episode of a choice that is awaited, or 0 */
+    bool waited;      /* for it */
 };
 
 /* What one step did, for comparing runs. */
@@ -47,6 +49,16 @@ struct metric {
 struct message {
     uint32_t len;
     unsigned char bytes[P2P_MESSAGE_MAX];
+};
+
+/* What a learner has outside: requests by their tags, and choices that it owes. */
+struct outside {
+    uint64_t sent[UNIT_SENT];
+    unsigned n_sent, n_awaited;
+    struct {
+        uint64_t episode, mask;
+    } awaited[UNIT_SENT];
+    uint64_t acting, mask; /* of the act() that runs and has not chosen; 0: none */
 };
 
 /* Which parameters an instance gets. */
@@ -73,6 +85,8 @@ struct unit {
     bool fail_all; /* from that one on */
     size_t alloc_bytes;
     uint64_t episodes;
+    struct outside outside;
+    struct job *deciding; /* for which decide() runs, or NULL */
     unsigned n_metrics, n_messages;
     struct metric metrics[UNIT_METRICS];
     struct message messages[UNIT_MESSAGES]; /* what it told, the last ones */
@@ -117,6 +131,18 @@ void unit_draw_value(const struct p2p_param *p, enum preset preset, struct mock_
 void unit_fill_host(struct unit *u);
 void unit_fault(struct unit *u, const char *right, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* unit_outside.c: http() and choose(), and what surrounds an act(), whose end is true when
+ * its choice is pending. */
+bool outside_http(const struct p2p_host *h, const struct p2p_http_request *rq);
+bool outside_choose(const struct p2p_host *h, uint64_t episode, const struct p2p_choice *choice);
+void outside_begin_act(struct unit *u, uint64_t episode, uint64_t mask);
+bool outside_end_act(struct unit *u, const struct p2p_choice *choice);
+/* So many of the requests that are under way get their answers. */
+void outside_answer(struct unit *u, unsigned percent);
+/* For a scheduler's act(): true when its choice is pending.  Else the choice is made now, of
+ * out->episode where that is set, unless act() is false. */
+bool outside_pending(struct unit *u, struct p2p_choice *out, bool *is_false);
 
 /* unit_jobs.c: a job's way, step by step, as the engine would drive it. */
 void job_new(struct unit *u, struct job *j);

@@ -135,6 +135,7 @@ static struct p2p_action call_decide(struct unit *u, struct p2p_request *rq)
     node = *rq->node;
     memcpy(peers, rq->peers, rq->n_peers * sizeof(*peers));
     r->event = rq->event;
+    u->deciding = rq->event == P2P_EV_TICK ? NULL : (struct job *)rq;
     unit_enter(u, "decide");
     if (u->watch)
         a = u->watch(u, rq);
@@ -142,6 +143,7 @@ static struct p2p_action call_decide(struct unit *u, struct p2p_request *rq)
         a = u->check->scheduler.decide(u->self, rq);
     compare_world(u, rq, &was, &node, peers);
     unit_leave(u);
+    u->deciding = NULL;
     record(u, rq->event, a);
     return a;
 }
@@ -225,6 +227,8 @@ void job_new(struct unit *u, struct job *j)
         rq->from = chance_percent(c, 90) ? world_any_peer(&u->world) : u->world.last_id;
     }
     j->steps = j->probes = 0;
+    j->pending = 0;
+    j->waited = false;
     j->action = (struct p2p_action){0};
     j->stage = STAGE_NEW;
 }
@@ -324,6 +328,7 @@ bool job_step(struct unit *u, struct job *j)
     case STAGE_WAITING:
         if (w->now < j->action.t)
             w->now = j->action.t;
+        j->waited = j->pending && j->action.t == 0;
         ask(u, j, P2P_EV_TIMER);
         return true;
     case STAGE_FORWARDED:

@@ -177,6 +177,7 @@ static bool host_act(const struct p2p_host *h, const float *state, uint64_t mask
     struct unit *u = unit_of(h);
     uint32_t n = u->space.n_actions;
     uint64_t all = n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+    bool is_false;
 
     if (!u->bound)
         return false;
@@ -187,8 +188,13 @@ static bool host_act(const struct p2p_host *h, const float *state, uint64_t mask
                    "its mask for act() allows none of the %u actions", n);
         return false;
     }
-    *out =
-        (struct p2p_choice){.episode = ++u->episodes, .explored = chance_percent(&u->random, 20)};
+    *out = (struct p2p_choice){.episode = 0};
+    if (outside_pending(u, out, &is_false))
+        return true;
+    if (is_false)
+        return false;
+    *out = (struct p2p_choice){.episode = out->episode ? out->episode : ++u->episodes,
+                               .explored = chance_percent(&u->random, 20)};
     do
         out->action = (uint32_t)chance_below(&u->random, n ? n : 1);
     while (mask && !(mask & UINT64_C(1) << out->action));
@@ -230,5 +236,7 @@ void unit_fill_host(struct unit *u)
         .tell = host_tell,
         .function_name = host_function_name,
         .address = host_address,
+        .http = outside_http,
+        .choose = outside_choose,
     };
 }

@@ -162,6 +162,9 @@ static void what_is_wrong_with_a_learner(void **state)
     static const struct bad bad[] = {
         {"unmasked", "act", "act() chooses action 0 of", NULL},
         {"diverges", "learn", "act() says the value inf", NULL},
+        {"chooses_badly", "act", "choose() tells action 64 of", NULL},
+        {"no_answered", "act", "it calls http() and has no answered()", NULL},
+        {"takes_pending", "decide", "REJECT with HTTP status 399", NULL},
     };
 
     (void)state;

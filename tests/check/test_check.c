@@ -60,7 +60,7 @@ static void a_plugin_that_uses_all_that_there_is_passes_all(void **state)
     run_check(&r, "--seed 1 --worlds %u --verbose %s/tests/check/good/thorough.so", worlds(),
               built());
     expect_code(&r, 0);
-    expect_text(&r, "ABI 1.1, 1 scheduler, 1 learner\n");
+    expect_text(&r, "ABI 1.2, 1 scheduler, 1 learner\n");
     expect_text(&r, "  ok    heard        thorough: ");
     expect_text(&r, "  ok    memory       thorough: 1 calls of alloc() in init(), 1 in load()");
     expect_text(&r, "  ok    state        thorough: 132 bytes\n");

@@ -150,6 +150,22 @@ static const char *host_address(const struct p2p_host *h, uint32_t peer)
     return m->address;
 }
 
+/* ---- services since 1.2 ---- */
+
+static bool host_http(const struct p2p_host *h, const struct p2p_http_request *request)
+{
+    struct mock *m = mock_of(h);
+
+    return m->http && m->http(m, request);
+}
+
+static bool host_choose(const struct p2p_host *h, uint64_t episode, const struct p2p_choice *choice)
+{
+    struct mock *m = mock_of(h);
+
+    return m->choose && m->choose(m, episode, choice);
+}
+
 /* ---- parameters ---- */
 
 static double read_value(const struct p2p_param *p, const char *text)
@@ -270,7 +286,9 @@ struct mock *mock_new(const struct p2p_module *module, const char *settings)
                                 .extension = host_extension,
                                 .tell = host_tell,
                                 .function_name = host_function_name,
-                                .address = host_address};
+                                .address = host_address,
+                                .http = host_http,
+                                .choose = host_choose};
     m->node = (struct p2p_node){.size = sizeof(m->node), .slots = 4, .queue_limit = 100};
     m->peers = block(0);
     m->rq.state = block(m->ops->decision_size);

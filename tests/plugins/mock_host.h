@@ -48,6 +48,10 @@ struct mock {
     bool (*act)(struct mock *m, const float *state, uint64_t mask, struct p2p_choice *out);
     void (*reward)(struct mock *m, uint64_t episode, float reward, const float *next);
     void *learner; /* what those two need */
+    /* Of a learner outside of the node; NULL: false. */
+    bool (*http)(struct mock *m, const struct p2p_http_request *request);
+    bool (*choose)(struct mock *m, uint64_t episode, const struct p2p_choice *choice);
+    void *outside; /* what those two need */
 };
 
 /* An instance of the first scheduler of a module.  `settings` is "fanout=2 loss=true";

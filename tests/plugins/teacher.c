@@ -16,7 +16,8 @@ static bool teacher_act(struct mock *m, const float *state, uint64_t mask, struc
     t->asked++;
     t->mask = mask;
     memcpy(t->state, state, t->dims * sizeof(float));
-    *out = (struct p2p_choice){.episode = ++t->episode, .action = t->action, .value = 0.5F};
+    *out = (struct p2p_choice){
+        .episode = ++t->episode, .action = t->thinks ? P2P_PENDING : t->action, .value = 0.5F};
     return true;
 }
 

@@ -11,6 +11,7 @@ enum { TEACHER_FIRST = 50, TEACHER_DIMS = 35 };
 struct teacher {
     uint32_t action; /* what it answers */
     bool silent;     /* or that there is no learner */
+    bool thinks;     /* or that it will answer later */
     /* What it was told last. */
     uint64_t mask, episode;
     unsigned asked, rewarded;

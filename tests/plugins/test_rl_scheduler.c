@@ -94,11 +94,42 @@ static void without_a_learner_all_runs_here(void **state)
     mock_free(m);
 }
 
+static void a_learner_may_be_waited_for(void **state)
+{
+    struct teacher t;
+    struct mock *m = teacher_new("", &t, 3);
+
+    (void)state;
+    assert_true(m->ops->flags & P2P_SCHED_AWAITS_LEARNER);
+    t.thinks = true;
+    mock_is(teacher_does(m, PEER_0 + 1), p2p_await());
+    t.thinks = false;
+    mock_is(mock_decide(m, P2P_EV_TIMER), p2p_forward(FIRST + 1));
+    teacher_ends(m, P2P_OUT_FORWARDED, 200, 1);
+    assert_int_equal(t.rewarded, 1);
+    /* None came. */
+    t.thinks = true;
+    mock_is(teacher_does(m, REJECT), p2p_await());
+    t.thinks = false;
+    t.silent = true;
+    mock_is(mock_decide(m, P2P_EV_TIMER), p2p_local());
+    teacher_ends(m, P2P_OUT_RAN, 200, 1);
+    assert_int_equal(t.rewarded, 1);
+    assert_int_equal(count(m, "refused_total"), 0);
+    /* The job was cancelled meanwhile. */
+    t.thinks = true;
+    t.silent = false;
+    mock_is(teacher_does(m, REJECT), p2p_await());
+    teacher_ends(m, P2P_OUT_CANCELLED, 0, 1);
+    assert_int_equal(t.rewarded, 1);
+    mock_free(m);
+}
+
 static void what_is_not_possible_is_not_done(void **state)
 {
     struct teacher t;
     struct mock *m = teacher_new("reject=false", &t, 2);
-    const uint32_t bad[] = {REJECT, PEER_0 + 2, 63, 64, 1000, UINT32_MAX};
+    const uint32_t bad[] = {REJECT, PEER_0 + 2, 63, 64, 1000, P2P_PENDING - 1};
 
     (void)state;
     for (unsigned i = 0; i < 6; i++)
@@ -350,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_probed_peer_is_taken_if_it_has_less),
         cmocka_unit_test(what_a_peer_refused_runs_here),
         cmocka_unit_test(without_a_learner_all_runs_here),
+        cmocka_unit_test(a_learner_may_be_waited_for),
         cmocka_unit_test(what_is_not_possible_is_not_done),
         cmocka_unit_test(the_mask_has_what_is_possible),
         cmocka_unit_test(hops_are_kept),
