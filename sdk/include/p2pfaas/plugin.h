@@ -406,8 +406,8 @@ struct p2p_host {
      * this returned.  False when it was not sent: in the simulator, a bad URL, too long, or too
      * many under way.  [loop] */
     bool (*http)(const struct p2p_host *, const struct p2p_http_request *request);
-    /* The choice of an act() that gave P2P_PENDING, or NULL when there is none.  False when
-     * nobody waits for it any more.  [loop] */
+    /* The choice of an act() that gave P2P_PENDING, or NULL when there is none; also from inside
+     * that act().  False when nobody waits for it any more.  [loop] */
     bool (*choose)(const struct p2p_host *, uint64_t episode, const struct p2p_choice *choice);
 };
 
