@@ -49,8 +49,8 @@ struct fake_job {
     _Alignas(16) unsigned char memory[512];
     struct fake *fake;
     char trace[1024];
-    uint32_t round;       /* that the world was last told */
-    unsigned wakes;       /* under the lock, as is the next one */
+    uint32_t round; /* that the world was last told */
+    unsigned wakes; /* under the lock, as is the next one */
     uint32_t wake_round;
     unsigned final_calls; /* run_here, forward, refuse */
 };

@@ -151,7 +151,8 @@ static void bad_selections_change_nothing(void **state)
     pupil_select(f, "pupil", "action", "2");
     fake_select(f, "asker");
     assert_int_equal(pupil_try_select(f, "nobody", NULL), -1);
-    assert_string_equal(f->err, "no learner 'nobody'; known: alien, forgetful, heir, pupil");
+    assert_string_equal(f->err,
+                        "no learner 'nobody'; known: alien, forgetful, heir, outsider, pupil");
     assert_int_equal(pupil_try_select(f, "asker", NULL), -1);
     assert_int_equal(pupil_try_select(f, "pupil", "pace", "1", NULL), -1);
     says(f, "no parameter 'pace'; it takes: action, value");
