@@ -91,10 +91,9 @@ struct active {
 static void find_active(struct active *a, const float *in, uint32_t n)
 {
     a->n = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        a->input[a->n] = (uint16_t)i;
-        a->n += in[i] != 0;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        if (in[i] != 0)
+            a->input[a->n++] = (uint16_t)i;
 }
 
 /* A lane of outputs: the sum over the inputs. */
@@ -113,26 +112,27 @@ static void sum_lane(const struct dqn_layer *l, const struct active *a, const fl
 static void sum_lanes(const struct dqn_layer *l, const struct active *a, const float *weights,
                       const float *in, float *out)
 {
+    const size_t lane = DQN_LANE;
     const float *biases = weights + (size_t)l->in * l->stride;
     float p[DQN_LANE], q[DQN_LANE], r[DQN_LANE], s[DQN_LANE];
 
     memcpy(p, biases, sizeof(p));
-    memcpy(q, biases + DQN_LANE, sizeof(q));
-    memcpy(r, biases + 2 * DQN_LANE, sizeof(r));
-    memcpy(s, biases + 3 * DQN_LANE, sizeof(s));
+    memcpy(q, biases + lane, sizeof(q));
+    memcpy(r, biases + 2 * lane, sizeof(r));
+    memcpy(s, biases + 3 * lane, sizeof(s));
     for (uint32_t i = 0; i < a->n; i++) {
         const float *from = weights + (size_t)a->input[i] * l->stride;
         float x = in[a->input[i]];
 
         add_lane(p, from, x);
-        add_lane(q, from + DQN_LANE, x);
-        add_lane(r, from + 2 * DQN_LANE, x);
-        add_lane(s, from + 3 * DQN_LANE, x);
+        add_lane(q, from + lane, x);
+        add_lane(r, from + 2 * lane, x);
+        add_lane(s, from + 3 * lane, x);
     }
     memcpy(out, p, sizeof(p));
-    memcpy(out + DQN_LANE, q, sizeof(q));
-    memcpy(out + 2 * DQN_LANE, r, sizeof(r));
-    memcpy(out + 3 * DQN_LANE, s, sizeof(s));
+    memcpy(out + lane, q, sizeof(q));
+    memcpy(out + 2 * lane, r, sizeof(r));
+    memcpy(out + 3 * lane, s, sizeof(s));
 }
 
 /* ---- forth and back ---- */
