@@ -82,7 +82,7 @@ Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim live-vs-sim lint format hdr-check install uninstall deb deb-check clean \
+.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim bench-act live-vs-sim lint format hdr-check install uninstall deb deb-check clean \
         distclean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -145,12 +145,20 @@ bench: all
 bench-cluster: all $(B)/bench/idle $(filter %/test_swim_cluster,$(UNITS))
 	$(Q)bench/peers $(B)
 
-$(B)/bench/sim: $(B)/bench/sim.o $(SIM_OBJ)
+INSTANT_OBJ := $(patsubst %,$(B)/bench/%.o,instant median cpu)
+$(B)/bench/sim: $(B)/bench/sim.o $(INSTANT_OBJ) $(SIM_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
 
 ## bench-sim: events a second of the simulator, what a decision costs, a million nodes
 bench-sim: all $(B)/bench/sim
 	$(Q)$(B)/bench/sim $(B)/plugins
+
+$(B)/bench/act: $(B)/bench/act.o $(B)/bench/act_http.o $(INSTANT_OBJ) $(CORE_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) -lcurl
+
+## bench-act: what a learner's choice costs, and one that is asked over HTTP as the original's
+bench-act: all $(B)/bench/act
+	$(Q)$(B)/bench/act $(B)/plugins
 
 ## live-vs-sim: real nodes against their simulation, figure by figure; QUICK=1 takes a minute
 live-vs-sim: all $(B)/bench/live_vs_sim

@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+/* Of this process, as exactly as the clock is. */
+double cpu_now(void);
 /* Seconds of processor time since its start; NAN when it cannot be read. */
 double cpu_of_process(pid_t pid);
 

@@ -11,10 +11,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/random.h"
+#include "bench/cpu.h"
+#include "bench/instant.h"
+#include "bench/median.h"
 #include "engine/private.h"
 #include "sim/queue.h"
 #include "sim/result.h"
@@ -28,27 +30,6 @@ static void die(const char *what)
 {
     fprintf(stderr, "bench-sim: %s\n", what);
     exit(EXIT_FAILURE);
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, unsigned n)
-{
-    qsort(x, n, sizeof(*x), compare);
-    return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
 }
 
 /* ---- whole simulations ---- */
@@ -81,10 +62,10 @@ static void simulate(struct run *r, unsigned round)
     setup.result = result_new(&s);
     if (!setup.result)
         die("out of memory");
-    began = now_s();
+    began = cpu_now();
     if (simulation_run(&setup, &r->cost, err))
         die(err);
-    r->seconds[round] = now_s() - began;
+    r->seconds[round] = cpu_now() - began;
     result_free(setup.result);
     scenario_release(&s);
 }
@@ -126,100 +107,6 @@ static void print_million(void)
 
 /* ---- the parts of a decision ---- */
 
-/* A world in which everything happens at once and nothing is counted. */
-static struct p2p_peer peers[PEERS];
-static struct p2p_node node = {.size = sizeof(node), .id = PEERS, .load = 1, .slots = 1};
-
-static void enter(void *ctx, struct p2p_request *rq)
-{
-    (void)ctx;
-    if (!rq)
-        return;
-    rq->now_ns = 1;
-    rq->node = &node;
-    rq->peers = peers;
-    rq->n_peers = PEERS;
-}
-
-static void leave(void *ctx)
-{
-    (void)ctx;
-}
-
-static uint64_t zero_ns(void *ctx)
-{
-    (void)ctx;
-    return 1;
-}
-
-static bool peer_up(void *ctx, uint32_t peer)
-{
-    (void)ctx;
-    return peer < PEERS;
-}
-
-static const char *peer_name(void *ctx, uint32_t peer)
-{
-    (void)ctx;
-    return peer < PEERS ? "peer" : NULL;
-}
-
-static uint64_t seed(void *ctx)
-{
-    (void)ctx;
-    return 1;
-}
-
-static void end(struct decision *d, uint32_t status)
-{
-    struct p2p_outcome out = {.status = status, .peer = P2P_NONE};
-
-    decision_end(d, &out);
-}
-
-static void run_here(struct decision *d, bool may_wait, uint64_t rank)
-{
-    (void)may_wait;
-    (void)rank;
-    end(d, P2P_OUT_RAN);
-}
-
-static void forward(struct decision *d, uint32_t peer)
-{
-    (void)peer;
-    end(d, P2P_OUT_FORWARDED);
-}
-
-static void start_probes(struct decision *d, uint32_t round, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        decision_probed(d, round, i, P2P_PROBE_OK, i % 2, 0, 1, 1000);
-}
-
-static void start_timer(struct decision *d, uint32_t round, uint64_t at)
-{
-    (void)d;
-    (void)round;
-    (void)at;
-}
-
-static void stop_waiting(struct decision *d)
-{
-    (void)d;
-}
-
-static const struct world world = {.enter = enter,
-                                   .leave = leave,
-                                   .now = zero_ns,
-                                   .peer_up = peer_up,
-                                   .peer_name = peer_name,
-                                   .seed = seed,
-                                   .run_here = run_here,
-                                   .forward = forward,
-                                   .start_probes = start_probes,
-                                   .start_timer = start_timer,
-                                   .stop_waiting = stop_waiting};
-
 static const struct selection choice = {.name = "power_of_choices",
                                         .names = (const char *const[]){"threshold"},
                                         .values = (const char *const[]){"1"},
@@ -229,7 +116,7 @@ static const struct selection choice = {.name = "power_of_choices",
 static double time_engine(void)
 {
     const struct engine_settings settings = {.probe_timeout_ns = 1000000};
-    struct engine *e = engine_new(catalog, &world, NULL, &settings);
+    struct engine *e = engine_new(catalog, &instant_world, NULL, &settings);
     _Alignas(16) unsigned char memory[256];
     struct decision d = {.room = {memory, sizeof(memory), NULL}};
     char err[P2P_ERRLEN];
@@ -237,10 +124,10 @@ static double time_engine(void)
 
     if (!e || engine_select(e, &choice, err))
         die("no power_of_choices");
-    began = now_s();
+    began = cpu_now();
     for (uint64_t i = 0; i < DECISIONS; i++)
         decision_begin(e, &d, &(struct decision_job){.id = i, .from = P2P_NONE});
-    began = now_s() - began;
+    began = cpu_now() - began;
     engine_free(e);
     return began * 1e9 / DECISIONS;
 }
@@ -259,12 +146,12 @@ static double time_plugin(void)
 
     if (catalog_find(catalog, choice.name, &hit, err))
         die(err);
-    i = instance_new(&world, NULL, &hit, &choice, err);
+    i = instance_new(&instant_world, NULL, &hit, &choice, err);
     if (!i || instance_start(i, err))
         die(err);
     rq.host = &i->g.host;
-    enter(NULL, &rq);
-    began = now_s();
+    instant_world.enter(NULL, &rq);
+    began = cpu_now();
     for (uint64_t k = 0; k < DECISIONS; k++) {
         memset(state, 0, i->ops.decision_size);
         rq.event = P2P_EV_ARRIVAL;
@@ -275,7 +162,7 @@ static double time_plugin(void)
         rq.event = P2P_EV_PROBED;
         sum += i->ops.decide(i->g.self, &rq).kind;
     }
-    began = now_s() - began;
+    began = cpu_now() - began;
     instance_free(i);
     return began * 1e9 / DECISIONS;
 }
@@ -292,12 +179,12 @@ static double time_queue(unsigned held)
     random_seed(&r, 1);
     for (unsigned i = 0; i < held; i++)
         queue_put(&q, random_next(&r) >> 34, 0, 0, NULL, 0, 0);
-    began = now_s();
+    began = cpu_now();
     for (unsigned i = 0; i < HOLDS; i++) {
         queue_take(&q, &e);
         queue_put(&q, e.at_ns + (random_next(&r) >> 34), 0, 0, NULL, 0, 0);
     }
-    began = now_s() - began;
+    began = cpu_now() - began;
     queue_release(&q);
     return began * 1e9 / HOLDS;
 }
@@ -323,8 +210,7 @@ int main(int argc, char **argv)
     catalog = mkdtemp(copies) ? catalog_new(argv[1], copies, err) : NULL;
     if (!catalog || catalog_scan(catalog, NULL, NULL, err) < 0)
         die("no plugins there");
-    for (uint32_t i = 0; i < PEERS; i++)
-        peers[i] = (struct p2p_peer){.id = i, .flags = P2P_PEER_UP, .slots = 1};
+    instant_peers(PEERS);
     printf("power_of_choices, one thread, medians of %u rounds\n", rounds);
     for (unsigned i = 0; i < rounds; i++) {
         for (unsigned k = 0; k < RUNS; k++)
