@@ -29,7 +29,7 @@ static const struct {
     {&rl_qlearning_plugin, "gamma=0.3 epsilon_decay=0.9995", 40000},
     {&rl_qlearning_plugin, "form=differential_sarsa epsilon_decay=0.9995", 40000},
     {&rl_qlearning_plugin, "approximation=tiles tiles=16 gamma=0.3 epsilon_decay=0.9995", 40000},
-    {&dqn_plugin, "gamma=0.3 epsilon_decay=0.9995 alpha=0.003", 15000},
+    {&dqn_plugin, "gamma=0.3 alpha=0.003 epsilon_decay=0.999", 8000},
 };
 
 static void set_load(struct mock *m, uint32_t load)
