@@ -23,7 +23,7 @@
 #include "bench/median.h"
 #include "engine/private.h"
 
-enum { MOST_ROUNDS = 99, PEERS = 9, MOST_VALUES = 8, MOST_DIMS = 16, HTTP_CALLS = 300 };
+enum { MOST_ROUNDS = 99, PEERS = 9, MOST_VALUES = 8, MOST_DIMS = 16, HTTP_CALLS = 200 };
 
 /* name=value, ended by NULL */
 struct plugin_choice {
@@ -86,12 +86,12 @@ static struct candidate candidates[] = {
      .scheduler = LEARNING,
      .learner = {"dqn"},
      .states = 1000,
-     .calls = 20000},
+     .calls = 10000},
     {.name = "dqn, 2 layers of 256",
      .scheduler = LEARNING,
      .learner = {"dqn", {"layers=2", "hidden=256"}},
      .states = 1000,
-     .calls = 1000},
+     .calls = 200},
     {.name = "ucb1", .scheduler = {"ucb1"}, .calls = 200000},
     {.name = "thompson", .scheduler = {"thompson"}, .calls = 100000},
     {.name = "linucb", .scheduler = {"linucb"}, .calls = 50000},
