@@ -254,6 +254,7 @@ void decision_begin(struct engine *e, struct decision *d, const struct decision_
         .hops = job->hops,
         .from = job->from,
         .flags = job->flags,
+        .task_type = job->task_type,
     };
     d->round = 0;
     d->steps = 0;

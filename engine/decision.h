@@ -78,7 +78,7 @@ struct decision {
 /* The job's part of the request. */
 struct decision_job {
     uint64_t id, arrival_ns, deadline_ns, payload_len;
-    uint32_t function, hops, from, flags; /* as in struct p2p_request */
+    uint32_t function, hops, from, flags, task_type; /* as in struct p2p_request */
     enum override override;
 };
 

@@ -169,6 +169,7 @@ void job_finish(struct job *j, uint32_t outcome, enum ran_where where)
     ev_timer_stop(s->reactor.loop, &j->deadline);
     ev_timer_stop(s->reactor.loop, &j->wait);
     job_forget_probes(j);
+    out.has_reward = where != RAN_NOWHERE && wire_read_reward(j, &out.reward);
     wire_finish(j, where, outcome, out.total_ns);
     if (j->decision.state != DECISION_IDLE)
         decision_end(&j->decision, &out);
@@ -519,6 +520,8 @@ void job_start(struct job *j, bool from_peer)
     dj.hops = j->hops;
     dj.from = j->from;
     dj.flags = from_peer ? P2P_RQ_EXTERNAL : 0;
+    if (wire_read_task_type(j, &dj.task_type))
+        dj.flags |= P2P_RQ_TYPED;
     dj.override = j->override;
     decision_begin(s->node->engine, &j->decision, &dj);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/learner_text.h"
 #include "host/proof.h"
 #include "host/version.h"
 #include "host/wire_names.h"
@@ -13,9 +14,9 @@ enum { PREFIX_LEN = sizeof(PREFIX) - 1, LIST_MAX = 1024, OWN_BYTES = 8 * LIST_MA
 const char *const wire_proven_request[] = {HOPS,    FROM,   REMAINING,      TRACING_ID, BYPASS,
                                            FORWARD, REJECT, "Content-Type", NULL};
 const char *const wire_proven_answer[] = {
-    OUTCOME,        LOAD,         MAX_LOAD,        QUEUE_LENGTH, HOPS,     EXECUTION,
-    QUEUEING,       PROBING_LIST, SCHEDULING_LIST, TOTAL_LIST,   PEERS_ID, PEERS_IP,
-    "Content-Type", NULL};
+    OUTCOME,   LOAD,     MAX_LOAD,        QUEUE_LENGTH,    HOPS,
+    EXECUTION, QUEUEING, PROBING_LIST,    SCHEDULING_LIST, TOTAL_LIST,
+    PEERS_ID,  PEERS_IP, LEARNING_REWARD, "Content-Type",  NULL};
 
 /* ---- numbers, on the path of every answer ---- */
 
@@ -100,6 +101,28 @@ const char *wire_tracing_id(const struct job *j)
     const char *id = headers_get(&j->x.request.headers, TRACING_ID);
 
     return id ? id : "";
+}
+
+bool wire_read_task_type(const struct job *j, uint32_t *type)
+{
+    const char *text = headers_get(&j->x.request.headers, LEARNING_TYPE);
+    unsigned long value;
+    char *end;
+
+    *type = 0;
+    if (!text)
+        return false;
+    value = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (value > 0 && value <= UINT32_MAX && *end == '\0')
+        *type = (uint32_t)value;
+    return true;
+}
+
+bool wire_read_reward(const struct job *j, float *reward)
+{
+    const char *text = headers_get(&j->x.response.headers, LEARNING_REWARD);
+
+    return text && learner_read_reward(text, reward);
 }
 
 /* A count, or `otherwise` when it is missing or no number up to max. */
@@ -362,12 +385,14 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
     static const struct peers_part nobody;
     const struct peers_part *rest = &nobody;
     struct peers_part part;
-    char text[SECONDS_TEXT];
+    char text[SECONDS_TEXT], reward[SECONDS_TEXT] = "";
 
     if (where == RAN_ON_PEER) {
         read_part(h, &part);
         rest = &part;
     }
+    if (j->from_peer)
+        take(h, LEARNING_REWARD, reward, sizeof(reward));
     drop_ours(h);
     h->text.limit += OWN_BYTES; /* a function that fills its share leaves us ours */
     headers_add(h, PREFIX "Version", P2PFAAS_VERSION);
@@ -397,6 +422,7 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
         add_list(h, PEERS_IP, n->ip_json, strlen(n->ip_json), rest->ips);
     }
     if (j->from_peer) {
+        pass_on(h, LEARNING_REWARD, reward);
         headers_add(h, OUTCOME, outcome_text(j, outcome));
         wire_write_load(&j->x);
     }

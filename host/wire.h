@@ -19,6 +19,11 @@ void wire_note_override(struct job *j, const char *name, size_t value_len);
 /* What the client calls this job; "" when it does not. */
 const char *wire_tracing_id(const struct job *j);
 
+/* Of which type the client says that it is, 0 if that is no number; false when it does not. */
+bool wire_read_task_type(const struct job *j, uint32_t *type);
+/* What the function says that its answer is worth; false when it does not. */
+bool wire_read_reward(const struct job *j, float *reward);
+
 /* Names of the headers that a proof covers, ended with NULL: host/proof.h. */
 extern const char *const wire_proven_request[], *const wire_proven_answer[];
 

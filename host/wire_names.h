@@ -28,6 +28,7 @@
 #define LEARNING_ACTION PREFIX "Scheduler-Learning-Action"
 #define LEARNING_EPS PREFIX "Scheduler-Learning-Eps"
 #define LEARNING_TYPE PREFIX "Scheduler-Learning-Task-Type"
+#define LEARNING_REWARD PREFIX "Learning-Reward"
 #define TRACING_ID PREFIX "Scheduler-Task-Tracing-Id"
 
 #endif

@@ -7,13 +7,15 @@
  * doi:10.1109/PerComWorkshops53856.2022.9767498.
  *
  *   state: the job's type; running jobs here, of each type; waiting ones, of each type.
- *          Types are functions: those of `functions`, then in the order of first jobs, and
- *          all that come after the last type count as that.
+ *          The type is what the client said, else the function: those of `functions`, then in
+ *          the order of first jobs; all that come after the last type count as that.
  *   actions: 0 refuse it; 1 run it here; 2 ask one random peer, and send it there if that
  *          one has fewer jobs than this node, else run it here; 3 + i send it to peer i.
  *   reward, when the job ended, with the state that there is then:
  *          deadline: 1 if it succeeded before its deadline, else 0
  *          latency: the negative of the seconds that it took, or of `lost` if it failed
+ *          header: what the function said in X-P2pfaas-Learning-Reward, else as deadline
+ *          external: none; who watches tells it, by episode
  *          What was cancelled has none, as it was not seen how it would have ended.
  *
  * The learner is told which actions are possible: forwards while the job may make another
@@ -47,7 +49,7 @@ struct choice {
     bool asked; /* the learner, and it answered */
 };
 
-static const char *const rewards[] = {"deadline", "latency", NULL};
+static const char *const rewards[] = {"deadline", "latency", "header", "external", NULL};
 
 static const struct p2p_param params[] = {
     P2P_PARAM_INT(struct learning, task_types, 1, 1, RL_TYPES, "types of jobs, by function"),
@@ -176,7 +178,7 @@ static void outcome(void *self, const struct p2p_request *rq, const struct p2p_o
 
     if (c->booked)
         rl_book_leave(&l->book, c->booked);
-    if (!c->asked || out->status == P2P_OUT_CANCELLED)
+    if (!c->asked || l->reward == RL_EXTERNAL || out->status == P2P_OUT_CANCELLED)
         return;
     look(l, rq, c->type, next);
     rq->host->reward(rq->host, c->episode, rl_reward(l->reward, l->lost, rq, out), next);

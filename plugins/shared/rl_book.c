@@ -44,6 +44,8 @@ uint32_t rl_book_type(struct rl_book *b, const struct p2p_request *rq)
 
     if (b->types == 1)
         return 0;
+    if (rq->flags & P2P_RQ_TYPED && P2P_HAS(rq, task_type))
+        return rq->task_type < b->types ? rq->task_type : b->types - 1;
     for (uint32_t i = 0; i < b->n_named; i++) {
         if (b->function[i].id == rq->function)
             return i;

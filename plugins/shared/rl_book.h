@@ -33,6 +33,7 @@ struct rl_book {
     struct rl_job job[RL_ROOM];
 };
 
+/* What the client said, or by the function. */
 uint32_t rl_book_type(struct rl_book *b, const struct p2p_request *rq);
 /* The next type is that function; false when there is no type left, or it is no name or
  * one that is there already. */

@@ -11,6 +11,8 @@ float rl_reward(int64_t by, int64_t lost_ns, const struct p2p_request *rq,
     bool done = (out->status == P2P_OUT_RAN || out->status == P2P_OUT_FORWARDED) &&
                 out->http_status >= 200 && out->http_status < 300;
 
+    if (by == RL_BY_HEADER && P2P_HAS(out, has_reward) && out->has_reward)
+        return out->reward;
     if (!done)
         return rl_reward_lost(by, lost_ns);
     if (by == RL_BY_LATENCY)

@@ -157,7 +157,10 @@ enum {
     P2P_EV_REFUSED,     /* the peer we forwarded to could not take it */
     P2P_EV_TICK         /* periodic; there is no job */
 };
-enum { P2P_RQ_EXTERNAL = 1u << 0 /* came from a peer */ };
+enum {
+    P2P_RQ_EXTERNAL = 1u << 0, /* came from a peer */
+    P2P_RQ_TYPED = 1u << 1     /* its client said of which type it is (1.2) */
+};
 
 struct p2p_request {
     uint32_t size;
@@ -183,6 +186,9 @@ struct p2p_request {
     uint32_t probe_cap;
     uint32_t n_probe;
     void *state; /* decision_size bytes, zeroed at arrival */
+    /* Since 1.2. */
+    uint32_t task_type; /* with P2P_RQ_TYPED; constant too */
+    uint32_t reserved;
 };
 
 /* ---- what it answers: 16 bytes, returned in registers, frozen.  All-zero
@@ -222,6 +228,9 @@ struct p2p_outcome {
      * 0 = not known, as queue_ns at a node of the original. */
     uint64_t queue_ns, run_ns;
     uint32_t n_probes, hops;
+    /* Since 1.2. */
+    float reward; /* that the function said its answer is worth; finite */
+    uint32_t has_reward;
 };
 
 struct p2p_stream { /* exactly one of read, write is set */
