@@ -179,6 +179,76 @@ void case_learn(struct check *c)
     learn_with_many(c, 1e30f);
 }
 
+/* ---- what it shows ---- */
+
+static void check_finite(struct check *c, const char *what, const float *numbers, uint32_t n)
+{
+    for (uint32_t k = 0; k < n; k++)
+        if (!isfinite(numbers[k]))
+            check_fail(c, "finite numbers, whatever was learned", "%s tells %g as number %u", what,
+                       (double)numbers[k], k);
+}
+
+static void show(struct unit *u, float *state, float *values)
+{
+    unit_enter(u, "values");
+    u->check->learner.values(u->self, state, values);
+    unit_leave(u);
+    check_finite(u->check, "values()", values, u->space.n_actions);
+}
+
+static uint64_t look(struct unit *u, float *state, float *values)
+{
+    const uint64_t most = UINT64_C(1) << 22;
+    struct check *c = u->check;
+    uint64_t n = 0;
+
+    for (; c->learner.known; n++) {
+        bool more;
+
+        unit_enter(u, "known");
+        more = c->learner.known(u->self, n, state);
+        unit_leave(u);
+        if (!more)
+            break;
+        check_finite(c, "known()", state, u->space.n_dims);
+        if (c->learner.values)
+            show(u, state, values);
+        if (n == most)
+            check_fail(c, "false when there are no more states",
+                       "known() has told %llu states and goes on", (unsigned long long)n);
+    }
+    return n;
+}
+
+void case_known(struct check *c)
+{
+    struct unit *u;
+    float *state, *values;
+    void *fence = &u;
+    uint64_t n;
+
+    if (!c->learner.values && !c->learner.known) {
+        check_skip(c, "it has neither values() nor known()");
+        return;
+    }
+    u = unit_any(c, c->seed);
+    state = fence_new(fence, u->space.n_dims * sizeof(*state), "the state");
+    values = fence_new(fence, u->space.n_actions * sizeof(*values), "the values");
+    if (!state || !values)
+        check_fail(c, "", "out of memory");
+    look(u, state, values);
+    unit_learn(u, 20, 1e30F);
+    n = look(u, state, values);
+    for (unsigned i = 0; i < 100 && c->learner.values; i++) {
+        draw_state(u, state);
+        show(u, state, values);
+    }
+    fence_free(fence);
+    unit_end(u);
+    check_note(c, "%llu states after 20 batches", (unsigned long long)n);
+}
+
 static struct unit *start(struct check *c)
 {
     struct unit *u = unit_any(c, c->seed);

@@ -34,6 +34,7 @@ const struct check_case check_cases[] = {
     {"live", OF_LEARNER, "as of schedulers", case_live},
     {"act", OF_LEARNER, "actions are in the mask, values finite", case_act},
     {"learn", OF_LEARNER, "values stay finite with rewards of 1e30", case_learn},
+    {"known", OF_LEARNER, "values() and known() tell finite numbers, and an end", case_known},
     {"determinism", OF_LEARNER, "as of schedulers", case_learner_determinism},
     {"memory", OF_LEARNER, "as of schedulers", case_memory},
     {"state", OF_LEARNER, "as of schedulers", case_state},

@@ -116,6 +116,7 @@ void case_speed(struct check *c);
 /* case_learner.c */
 void case_act(struct check *c);
 void case_learn(struct check *c);
+void case_known(struct check *c);
 void case_learner_determinism(struct check *c);
 void case_learner_speed(struct check *c);
 

@@ -377,8 +377,10 @@ void fake_begin(struct fake *f, struct fake_job *j, uint64_t deadline_ns)
 
     /* Nothing may depend on what was in this memory before. */
     memset(&j->decision, 0xa5, sizeof(j->decision));
-    j->decision.room = (struct decision_room){
-        .memory = j->memory, .size = sizeof(j->memory), .scheduler = j->scheduler};
+    j->decision.room = (struct decision_room){.memory = j->memory,
+                                              .size = sizeof(j->memory),
+                                              .scheduler = j->scheduler,
+                                              .choice = &j->choice};
     j->fake = f;
     j->trace[0] = '\0';
     j->final_calls = j->wakes = 0;

@@ -46,6 +46,7 @@ struct fake {
 struct fake_job {
     struct decision decision; /* first */
     char scheduler[DECISION_SCHEDULER];
+    struct decision_choice choice;
     _Alignas(16) unsigned char memory[512];
     struct fake *fake;
     char trace[1024];

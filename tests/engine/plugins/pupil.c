@@ -191,8 +191,11 @@ static void pupil_act(void *self, const float *state, uint64_t mask, struct p2p_
         p2p_logf(p->host, P2P_LOG_INFO, "asked %g %g mask %llu", (double)state[0], (double)state[1],
                  (unsigned long long)mask);
     /* The episode is not its to set. */
-    *out = (struct p2p_choice){
-        .episode = 99, .action = (uint32_t)p->action, .explored = 7, .value = to_float(p->value)};
+    *out = (struct p2p_choice){.episode = 99,
+                               .action = (uint32_t)p->action,
+                               .explored = 7,
+                               .value = to_float(p->value),
+                               .epsilon = 0.25F};
     p->inside--;
 }
 
@@ -211,6 +214,23 @@ static void pupil_learn(void *self, const struct p2p_transition *t, uint32_t n)
                  (double)t[0].state[0], t[0].action, (double)t[0].reward,
                  t[0].next ? (double)t[0].next[0] : -1, (long long)p->known);
     p->inside--;
+}
+
+static void pupil_values(void *self, const float *state, float *out)
+{
+    const struct pupil *p = self;
+
+    for (int a = 0; a < 4; a++)
+        out[a] = state[0] + (float)a * 10 + (float)p->known;
+}
+
+/* As many states as it learned transitions. */
+static bool pupil_known(void *self, uint64_t at, float *state)
+{
+    const struct pupil *p = self;
+
+    state[0] = state[1] = (float)at;
+    return at < (uint64_t)p->known;
 }
 
 static bool pupil_save(void *self, struct p2p_stream *out)
@@ -280,7 +300,7 @@ static void pupil_changed(void *self)
         .size = sizeof(struct p2p_learner), .name = (n), .version = "1.2", .state_format = (f),    \
         .params = pupil_params, .instance_size = sizeof(struct pupil), .act = pupil_act,           \
         .learn = pupil_learn, .init = pupil_init, .fini = pupil_fini, .save = (s), .load = (l),    \
-        .params_changed = pupil_changed                                                            \
+        .params_changed = pupil_changed, .values = pupil_values, .known = pupil_known              \
     }
 
 static const struct p2p_learner pupil = PUPIL("pupil", "lessons 1", pupil_save, pupil_load);
