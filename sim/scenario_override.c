@@ -150,7 +150,8 @@ static const char *scalar(const struct setting *s, int id)
 
 static bool is_named(const char *key)
 {
-    return strcmp(key, "nodes") == 0 || strcmp(key, "functions") == 0;
+    return strcmp(key, "nodes") == 0 || strcmp(key, "functions") == 0 ||
+           strcmp(key, "payloads") == 0; /* of an experiment */
 }
 
 static int put(struct setting *s, int at, const char *key, const char *path, unsigned depth);

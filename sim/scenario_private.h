@@ -1,5 +1,6 @@
 /*
- * scenario_private.h - what the files that read a scenario share.  Private to them.
+ * scenario_private.h - what the files that read a scenario share, and those of a benchmark's
+ * experiment, which is written alike.  Private to them.
  *
  *   scenario_keys.c       the tables: every key, its help, range and default
  *   scenario.c            the file as a whole
