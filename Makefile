@@ -9,6 +9,7 @@
 #
 #   build/release/p2pfaas sim sim/scenarios/first.yaml     the plugins under virtual time
 #   build/release/p2pfaas check PLUGIN.so                  a plugin against the rules
+#   build/release/p2pfaas bench bench/experiment.yaml      load on running nodes
 #
 # `make help` lists the targets.  Local settings go into config.mk.
 -include config.mk
@@ -64,16 +65,21 @@ CORE_SRC  := $(wildcard base/*.c engine/*.c)
 CORE_OBJ  := $(CORE_SRC:%.c=$(B)/%.o)
 LIB_SRC   := $(CORE_SRC) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/runtimes/*.c host/discovery/*.c))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
-# The simulator and the plugin checker are programs of their own, which keeps the node small.
+# The simulator, the plugin checker and the benchmark are programs of their own, which keeps the node small.
 SIM_OBJ   := $(patsubst %.c,$(B)/%.o,$(filter-out sim/main.c,$(wildcard sim/*.c))) $(CORE_OBJ)
 CHECK_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out sdk/check/main.c,$(wildcard sdk/check/*.c))) $(CORE_OBJ)
-PROGRAMS  := $(B)/p2pfaas $(B)/p2pfaas-sim $(B)/p2pfaas-check
+PROGRAMS  := $(B)/p2pfaas $(B)/p2pfaas-sim $(B)/p2pfaas-check $(B)/p2pfaas-bench
 PLUGINS   := $(filter-out shared,$(patsubst plugins/%/,%,$(wildcard plugins/*/)))
 SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
 FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
 BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o $(B)/bench/netns.o
 BENCHES   := $(B)/bench/demo $(B)/bench/idle $(B)/bench/live_vs_sim
+# The benchmark reads files as the simulator does and calls as the node does; both have functions
+# of the same names, so it takes of the node what goes out.
+RUN_OBJ   := $(patsubst %,$(B)/bench/%.o,experiment experiment_keys traffic plan spool answer measures rewards line generator \
+             generator_calls generator_ask results_schema results_sqlite progress command) \
+             $(patsubst %,$(B)/host/%.o,upstream connection endpoint http buf reactor)
 # What compares real nodes with the simulator is linked with the simulator.
 LIVE_OBJ  := $(patsubst %,$(B)/bench/%.o,live live_cluster live_measure load cpu compare) $(SIM_OBJ)
 
@@ -88,7 +94,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 
-## all: the node, the simulator, the plugin checker, every plugin, the functions (default)
+## all: the node, the simulator, the plugin checker, the benchmark, every plugin, the functions (default)
 all: $(PROGRAMS) $(SOS) $(FUNCS)
 
 # Objects depend on the flags that they were built with.
@@ -108,6 +114,9 @@ $(B)/p2pfaas-sim: $(B)/sim/main.o $(SIM_OBJ)
 
 $(B)/p2pfaas-check: $(B)/sdk/check/main.o $(CHECK_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS)
+
+$(B)/p2pfaas-bench: $(B)/bench/main.o $(RUN_OBJ) $(BENCH_OBJ) $(SIM_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS) $(HOST_LIBS)
 
 # A plugin is any folder under plugins/ but shared/, of which those have parts that say so below.
 define plugin
@@ -190,6 +199,7 @@ install: all
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' sdk/p2pfaas-plugin.pc.in > $(LIBDIR)/pkgconfig/p2pfaas-plugin.pc
 	install -m 644 sdk/template/* $(SHARE)/template/
 	install -m 644 sim/scenarios/* $(SHARE)/scenarios/
+	install -m 644 bench/experiment.yaml $(SHARE)/
 	sed -e 's|$${BIN}/|$${LIB}/|g' plugins.yaml > $(SHARE)/plugins.yaml
 
 ## uninstall: what install put there

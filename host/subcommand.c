@@ -19,6 +19,7 @@ struct subcommand {
 static const struct subcommand all[] = {
     {"sim", "p2pfaas-sim", true, "simulate a cluster with these schedulers, in virtual time"},
     {"plot", "p2pfaas-sim", true, "draw what simulations found"},
+    {"bench", "p2pfaas-bench", false, "put nodes under load and measure what their clients get"},
     {"check", "p2pfaas-check", false, "try a plugin for what it must not do"},
 };
 enum { SUBCOMMANDS = sizeof(all) / sizeof(all[0]) };

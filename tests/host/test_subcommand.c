@@ -52,7 +52,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"p2pfaas", "p2pfaas-sim", "p2pfaas-check"};
+    static const char *const names[] = {"p2pfaas", "p2pfaas-sim", "p2pfaas-check", "p2pfaas-bench"};
     char path[512];
 
     (void)state;
@@ -123,6 +123,9 @@ static void test_the_program_beside_it_takes_over(void **state)
     assert_string_equal(said, "p2pfaas-check[a plugin.so][--verbose][]");
     assert_int_equal(RUN("check"), 7);
     assert_string_equal(said, "p2pfaas-check");
+    put_program("p2pfaas-bench");
+    assert_int_equal(RUN("bench", "an experiment.yaml"), 7);
+    assert_string_equal(said, "p2pfaas-bench[an experiment.yaml]");
 }
 
 static void test_the_simulator_is_told_what_it_is_asked_for(void **state)
@@ -159,9 +162,9 @@ static void test_other_names_are_not_run(void **state)
     put_program("p2pfaas-check");
     assert_int_equal(RUN("chek"), 2);
     has_said("'chek'");
-    has_said("did you mean 'check'? allowed: sim, plot, check");
+    has_said("did you mean 'check'? allowed: sim, plot, bench, check");
     assert_int_equal(RUN("conquer"), 2);
-    has_said("allowed: sim, plot, check");
+    has_said("allowed: sim, plot, bench, check");
     assert_int_equal(RUN("../check"), 2);
     has_said("'../check' is neither an option nor a subcommand; see p2pfaas --help");
     assert_int_equal(RUN("plugins.yaml"), 2);
