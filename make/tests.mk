@@ -55,8 +55,9 @@ $(PLUGIN_TESTS): $(B)/tests/plugins/%: $(B)/tests/plugins/%.o $(PLUGIN_HELP) $(L
 
 CLUSTER_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out $(wildcard tests/cluster/test_*.c),$(wildcard tests/cluster/*.c)))
 $(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(CLUSTER_HELP) $(BENCH_OBJ) $(LIB_OBJ)
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl $(HOST_LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl $(HOST_LIBS) $(TEST_LIBS)
 
+$(B)/tests/cluster/test_bench: TEST_LIBS := -lsqlite3
 $(B)/tests/cluster/test_live_vs_sim: | $(B)/bench/live_vs_sim
 
 $(TEST_SOS): $(B)/%.so: %.c $(B)/flags
@@ -87,7 +88,8 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 20
 FUZZ_FLAGS = $(ALL_CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined
 # Node and simulator have functions of the same names: a fuzzer links the one that it includes.
-fuzz_src = $(if $(shell grep -l '^#include "sim/' $(1)),$(SIM_OBJ:$(B)/%.o=%.c),$(LIB_SRC))
+fuzz_src = $(if $(shell grep -l '^#include "bench/' $(1)),$(patsubst $(B)/%.o,%.c,$(RUN_OBJ) $(BENCH_OBJ) $(SIM_OBJ)),$(if $(shell grep -l \
+           '^#include "sim/' $(1)),$(SIM_OBJ:$(B)/%.o=%.c),$(LIB_SRC)))
 build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard sim/*.c plugins/*/*.c)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)clang $(FUZZ_FLAGS) -o $@ $< $(call fuzz_src,$<) $(HOST_LIBS) -lsqlite3
