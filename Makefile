@@ -83,6 +83,9 @@ RUN_OBJ   := $(patsubst %,$(B)/bench/%.o,experiment experiment_keys traffic plan
 # What compares real nodes with the simulator is linked with the simulator.
 LIVE_OBJ  := $(patsubst %,$(B)/bench/%.o,live live_cluster live_measure load cpu compare) $(SIM_OBJ)
 
+# The report of a benchmark, which has the simulator's way to gnuplot.
+REPORT_OBJ := $(patsubst %,$(B)/bench/%.o,report report_data report_text report_charts report_draw report_page report_style)
+
 ifndef V
 Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);

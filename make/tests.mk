@@ -12,7 +12,7 @@ CLUSTER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cluster/test_*.c))
 TEST_SOS  := $(patsubst %.c,$(B)/%.so,$(wildcard tests/engine/plugins/*.c tests/cluster/plugins/*.c tests/check/good/*.c tests/check/bad/*.c))
 ALL_TESTS := $(UNITS) $(PLUGIN_TESTS) $(CLUSTER_TESTS)
 
-lib_of = $(if $(filter tests/sim/%,$(1)),$(SIM_OBJ),$(if $(filter tests/bench/%,$(1)),$(LIVE_OBJ) $(RUN_OBJ) $(BENCH_OBJ),$(LIB_OBJ)))
+lib_of = $(if $(filter tests/sim/%,$(1)),$(SIM_OBJ),$(if $(filter tests/bench/%,$(1)),$(REPORT_OBJ) $(LIVE_OBJ) $(RUN_OBJ) $(BENCH_OBJ),$(LIB_OBJ)))
 linked_instead = $(shell sed -n '1s|^// link: ||p' $(1))
 define unit
 $(B)/$(basename $(1)): $(B)/$(basename $(1)).o $(if $(call linked_instead,$(1)),$(patsubst %.c,$(B)/%.o,$(call linked_instead,$(1))),$(call lib_of,$(1))) $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(dir $(1))support*.c $(if $(filter tests/host/%,$(1)),tests/host/support*.c))))

@@ -187,7 +187,7 @@ static void place(const struct plot_options *o, enum metric y, char folder[PATH_
         snprintf(stem, NAME_MAX, "%.*s-%s", len, name, metric_info[y].name);
 }
 
-static int run_gnuplot(const char *folder, const char *script, char err[P2P_ERRLEN])
+int plot_run(const char *folder, const char *script, char err[P2P_ERRLEN])
 {
     char *const argv[] = {"gnuplot", (char *)script, NULL};
     posix_spawn_file_actions_t actions;
@@ -239,7 +239,7 @@ static int draw(const struct plot_data *d, const struct plot_options *o, enum me
         snprintf(err, P2P_ERRLEN, "%s: %s", path, strerror(errno));
         return -1;
     }
-    if (run_gnuplot(folder, script, err))
+    if (plot_run(folder, script, err))
         return -1;
     for (unsigned i = 0; i < PLOT_FORMATS; i++)
         if (o->format[i])

@@ -38,4 +38,7 @@ int plot_options(struct plot_options *o, int argc, char **argv, char err[P2P_ERR
 int plot_script(FILE *f, const struct plot_data *d, const struct plot_options *o, enum metric y,
                 const char *stem);
 
+/* Has gnuplot run a script in its folder.  -1 with what is wrong, or what to install. */
+int plot_run(const char *folder, const char *script, char err[P2P_ERRLEN]);
+
 #endif
