@@ -12,8 +12,8 @@ enum { LABEL = 18, SWATCHES = REPORT_ACTIONS + 1, BODY = 400, TAIL_A_DECADE = 60
 static const struct {
     const char *colour, *fill;
 } swatches[SWATCHES] = {
-    {BLUE, "solid 0.85"},     {"#E69F00", "pattern 4"}, {VERMILION, "pattern 2"},
-    {"#666666", "solid 0.4"}, {GREEN, "pattern 5"},     {"#CC79A7", "solid 0.8"},
+    {BLUE, "solid 1"},        {"#E69F00", "pattern 4"}, {VERMILION, "pattern 2"},
+    {"#B4B8BE", "solid 1"},   {GREEN, "pattern 5"},     {"#CC79A7", "solid 1"},
     {"#56B4E9", "pattern 7"}, {"#8A6D00", "pattern 1"}, {"#888888", "pattern 6"}};
 
 /* ---- what there is to draw ---- */
@@ -120,16 +120,16 @@ static void latency(FILE *f, const struct report_data *d, bool tail)
     curve(f, "uncorrected", &d->all.uncorrected, tail);
     latency_axis(f, d);
     if (tail)
-        fputs("set logscale y\nset format y \"10^{%L}\"\nset ytics (\"all\" 1, \"10 %%\" 0.1, "
-              "\"1 %%\" 0.01, \"0.1 %%\" 1e-3, \"0.01 %%\" 1e-4, \"1e-5\" 1e-5, \"1e-6\" 1e-6, "
+        fputs("set logscale y\nset format y \"10^{%L}\"\nset ytics (\"100 %%\" 1, \"10 %%\" 0.1, "
+              "\"1 %%\" 0.01, \"0.1 %%\" 1e-3, \"0.01 %%\" 1e-4, \"0.001 %%\" 1e-5, \"1e-6\" 1e-6, "
               "\"1e-7\" 1e-7, \"1e-8\" 1e-8)\nset yrange [*:1]\n"
               "set ylabel \"share of calls that took longer\"\n",
               f);
     else
         fputs("set yrange [0:100]\nset ylabel \"share of calls (%)\"\n", f);
-    fputs("plot $corrected with lines lw 2.2 lc rgb \"" BLUE "\" title \"corrected (from the "
-          "planned time)\", $uncorrected with lines lw 2.2 dt 2 lc rgb \"" VERMILION
-          "\" title \"uncorrected (from the real sending)\"\n",
+    fputs("plot $corrected with lines lw 2.2 lc rgb \"" BLUE
+          "\" title \"corrected\", $uncorrected with lines lw 2.2 dt 2 lc rgb \"" VERMILION
+          "\" title \"uncorrected\"\n",
           f);
 }
 
@@ -155,10 +155,9 @@ static void time_axis(FILE *f, const struct report_data *d)
     fprintf(f, "set xrange [0:%g]\nset xlabel \"seconds since the begin\"\n", d->load_end);
     if (d->warm_up > 0)
         fprintf(f,
-                "set object rectangle from 0, graph 0 to %g, graph 1 behind fc rgb \"#808080\" "
-                "fs transparent solid 0.15 noborder\n"
-                "set label \"warm-up\" at %g, graph 0.04 left font \",11\"\n",
-                d->warm_up, d->load_end * 0.006);
+                "set object rectangle from 0, graph 0 to %g, graph 1 front fc rgb \"#808080\" "
+                "fs transparent solid 0.2 noborder\n",
+                d->warm_up);
 }
 
 static double middle(const struct report_data *d, unsigned i)
@@ -283,7 +282,7 @@ static void reward(FILE *f, const struct report_data *d)
     fputs("EOD\n", f);
     time_axis(f, d);
     fprintf(f,
-            "set ylabel \"reward of a call\"\nset offsets 0, 0, graph 0.05, graph 0.05\n"
+            "set ylabel \"reward of a call\"\n"
             "plot $d using 1:2 with points pt 6 ps 0.5 lc rgb \"#7a7f87\" title \"mean of %g s\", "
             "$d using 1:3 with lines lw 2.4 lc rgb \"" BLUE "\" title \"moving mean of %g s\"\n",
             d->bin_width, window * d->bin_width);
@@ -330,7 +329,7 @@ static void cell(FILE *f, const struct report_data *d, unsigned row, unsigned co
     else
         fprintf(f, "%.0f", 100 * share);
     fprintf(f, "\" at %u,%u center %stc rgb \"%s\" front\n", column, row,
-            d->n_places <= WIDE_CELLS ? "offset 0,0.5 " : "", share > 0.45 ? "#FFFFFF" : "#101010");
+            d->n_places <= WIDE_CELLS ? "offset 0,0.5 " : "", share > 0.9 ? "#FFFFFF" : "#101010");
 }
 
 static void matrix(FILE *f, const struct report_data *d)
@@ -366,12 +365,12 @@ static void matrix(FILE *f, const struct report_data *d)
 /* ---- all of them ---- */
 
 const struct report_chart report_charts[] = {
-    {"latency-cdf", "Latency",
+    {"latency-cdf", "Distribution of the latency",
      "The share of answered calls that took no longer than so long, after the warm-up. The "
      "corrected latency counts from when a call was planned, so that a wait before it could be "
      "sent is in it; the uncorrected one from when it was sent.",
      lacks_latency, latency_cdf},
-    {"latency-tail", "Latency, the tail",
+    {"latency-tail", "Its tail",
      "The share of answered calls that took longer than so long, on logarithmic scales.",
      lacks_latency, latency_tail},
     {"in-deadline", "Calls in their deadline",
@@ -389,12 +388,14 @@ const struct report_chart report_charts[] = {
      learner_actions},
     {"forwarding", "Where the calls ran",
      "Calls after the warm-up by the node that they came to (rows) and the one that ran them "
-     "(columns): how many, and the share of the row.",
+     "(columns): how many, and the share of the row; between many nodes the share alone, in "
+     "percent.",
      lacks_matrix, matrix},
     {"reward", "Reward", "The mean reward of the calls planned in each piece of time.",
      lacks_rewards, reward},
-    {"epsilon", "Epsilon", "The mean share of random actions that the answers name.", lacks_epsilon,
-     epsilon}};
+    {"epsilon", "Epsilon",
+     "The mean epsilon that the answers name: how often the learner tries an action at random.",
+     lacks_epsilon, epsilon}};
 const unsigned report_n_charts = sizeof(report_charts) / sizeof(report_charts[0]);
 
 unsigned report_chart_height(const struct report_data *d, const struct report_chart *c)

@@ -10,7 +10,7 @@
 enum { WIDTH = 760 };
 
 static const char style[] = "set border 3 lc rgb \"#8a8f98\"\n"
-                            "set tics nomirror textcolor rgb \"black\"\n"
+                            "set tics nomirror out textcolor rgb \"black\"\n"
                             "set grid lt 1 lw 0.5 lc rgb \"#c4c8ce\"\n"
                             "set key outside top left horizontal Left reverse samplen 3\n"
                             "set tmargin 2\n";

@@ -91,9 +91,8 @@ static void head(FILE *f, const struct report_data *d)
     fputs("<p class=\"soft\">Begun ", f);
     name(f, d->about[REPORT_STARTED]);
     fputs(" · ", f);
-    duration(f, d->about[REPORT_DURATION] ? strtod(d->about[REPORT_DURATION], NULL) : NAN);
-    fputs(" after a warm-up of ", f);
-    duration(f, d->warm_up);
+    name(f, d->about[REPORT_DURATION]);
+    fprintf(f, " s after a warm-up of %g s", d->warm_up);
     fputs(" · seed ", f);
     name(f, d->about[REPORT_SEED]);
     fputs(" · P2PFaaS ", f);
@@ -400,8 +399,8 @@ void report_page(FILE *f, const char *folder, const struct report_data *d,
     percentiles(f, d);
     for (unsigned i = 0; i < report_n_charts; i++) {
         if (i == 2)
-            fprintf(f, "<h2>Over time</h2>\n<p class=\"soft\">In pieces of %g s.</p>\n",
-                    d->bin_width);
+            fprintf(f, "<h2>Over time</h2>\n<p class=\"soft\">In pieces of %g s%s.</p>\n",
+                    d->bin_width, d->warm_up > 0 ? "; the warm-up is shaded" : "");
         chart(f, folder, d, &report_charts[i], failed[i]);
     }
     by_node(f, d);
