@@ -108,7 +108,8 @@ static int set_bins(struct report_data *d, sqlite3 *db)
     double last = 0;
     bool ended_early = d->about[REPORT_COMPLETE] && strcmp(d->about[REPORT_COMPLETE], "0") == 0;
 
-    if (!prepare(db, "SELECT max(planned) FROM calls", &s) || sqlite3_step(s) != SQLITE_ROW) {
+    if (!prepare(db, "SELECT max(max(planned), ifnull(max(sent), 0)) FROM calls", &s) ||
+        sqlite3_step(s) != SQLITE_ROW) {
         sqlite3_finalize(s);
         return -1;
     }
@@ -186,10 +187,10 @@ static bool time_add(struct histogram *h, double from, double to)
     return !(took >= 0 && took < longest) || histogram_add(h, (uint64_t)(took * 1e9 + 0.5));
 }
 
-static bool tally_add(struct report_tally *t, const struct call *c)
+static bool tally_add(struct report_tally *t, const struct call *c, double load_end)
 {
     t->asked++;
-    t->sent += !isnan(c->sent);
+    t->offered += c->sent <= load_end;
     t->answered += c->answered;
     t->forwarded += c->forwarded;
     t->refused += c->refused;
@@ -283,7 +284,8 @@ static int add_call(struct report_data *d, sqlite3_stmt *s, char err[P2P_ERRLEN]
     t->deadline = c.deadline;
     if (c.answered && !c.refused && c.ran_on && d->n_nodes <= REPORT_MATRIX)
         d->matrix[n - d->node][place_of(d, c.ran_on)]++;
-    if (tally_add(&d->all, &c) && tally_add(&n->tally, &c) && tally_add(&t->tally, &c))
+    if (tally_add(&d->all, &c, d->load_end) && tally_add(&n->tally, &c, d->load_end) &&
+        tally_add(&t->tally, &c, d->load_end))
         return 0;
     snprintf(err, P2P_ERRLEN, "no memory");
     return -1;

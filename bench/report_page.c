@@ -128,10 +128,10 @@ static void key_figures(FILE *f, const struct report_data *d)
     const struct report_tally *t = &d->all;
 
     fputs("<h2>Key figures</h2>\n<p class=\"soft\">Of the calls that were planned after the "
-          "warm-up.</p>\n<dl class=\"key\">\n",
+          "warm-up; offered are those that were sent while the load ran.</p>\n<dl class=\"key\">\n",
           f);
     key_count(f, "asked", t->asked, 0, NULL);
-    key_count(f, "offered", t->sent, t->asked, "the asked");
+    key_count(f, "offered", t->offered, t->asked, "the asked");
     key_count(f, "answered", t->answered, t->asked, "the asked");
     if (t->deadlines)
         key_count(f, "in deadline", t->in_deadline, t->deadlines, "those with one");
@@ -173,7 +173,7 @@ static void tally_head(FILE *f, const char *first)
 static void tally_cells(FILE *f, const struct report_tally *t)
 {
     static const double p[] = {0.5, 0.95, 0.99};
-    const uint64_t before[] = {t->asked, t->sent, t->answered},
+    const uint64_t before[] = {t->asked, t->offered, t->answered},
                    after[] = {t->forwarded, t->refused, t->failed};
 
     for (unsigned i = 0; i < 3; i++) {
@@ -357,7 +357,7 @@ static int embed(FILE *f, const char *folder, const struct report_chart *c)
             in = true;
             fprintf(f, "<svg role=\"img\" aria-label=\"%s\"", c->title);
             embed_line(f, line + 4, c->stem);
-        } else if (in && strncmp(line, "<title>", 7) && strncmp(line, "<desc>", 6)) {
+        } else if (in && strncmp(line, "<title>", 7) != 0 && strncmp(line, "<desc>", 6) != 0) {
             embed_line(f, line, c->stem);
         }
     }

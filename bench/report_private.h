@@ -35,7 +35,8 @@ enum report_key {
 
 /* Calls that were planned after the warm-up. */
 struct report_tally {
-    uint64_t asked, sent, answered, forwarded, refused, failed;
+    uint64_t offered; /* sent before the load ended */
+    uint64_t asked, answered, forwarded, refused, failed;
     uint64_t deadlines, in_deadline;         /* calls that have one; those of them that met it */
     struct histogram corrected, uncorrected; /* ns, of the answered */
 };
