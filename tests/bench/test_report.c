@@ -1,6 +1,4 @@
 /* The report of a benchmark: its figures, and what it does with results that are odd. */
-#include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -17,11 +15,10 @@
 
 #include "bench/report.h"
 #include "bench/report_private.h"
+#include "tests/bench/support_report.h"
 #include "tests/bench/support_results.h"
 
-enum { MOST_PAGE = 64 << 20, ROOM = 512 };
-
-static char folder[64], err[P2P_ERRLEN];
+enum { ROOM = 512 };
 
 static const struct results_shape one = {.nodes = 1, .types = 1, .seconds = 8, .rate = 100};
 static const struct results_shape five = {.nodes = 5,
@@ -34,70 +31,6 @@ static const struct results_shape five = {.nodes = 5,
                                           .pause = 9};
 
 /* ---- help ---- */
-
-static int set_up(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/p2pfaas-report-XXXXXX");
-    err[0] = '\0';
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int delete_one(const char *path, const struct stat *s, int type, struct FTW *at)
-{
-    (void)s;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(folder, delete_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static char *path_of(const char *name)
-{
-    static char path[256];
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    return path;
-}
-
-static bool there(const char *name)
-{
-    return access(path_of(name), F_OK) == 0;
-}
-
-static char *text_of(const char *name)
-{
-    FILE *f = fopen(path_of(name), "re");
-    char *text = malloc(MOST_PAGE);
-    size_t n;
-
-    assert_non_null(f);
-    assert_non_null(text);
-    n = fread(text, 1, MOST_PAGE - 1, f);
-    text[n] = '\0';
-    assert_int_equal(strlen(text), n);
-    fclose(f);
-    return text;
-}
-
-static void assert_has(const char *text, const char *what)
-{
-    if (!strstr(text, what))
-        fail_msg("'%s' is not in it", what);
-}
-
-static void assert_lacks(const char *text, const char *what)
-{
-    const char *at = strstr(text, what);
-
-    if (at)
-        fail_msg("'%s' is in it: %.80s", what, at);
-}
 
 static sqlite3 *results_open(void)
 {
@@ -173,71 +106,6 @@ static void assert_near(double shown, double is, double by)
 {
     if (!(fabs(shown - is) <= by))
         fail_msg("%g is shown, it is %g", shown, is);
-}
-
-/* A tag for each that is opened, in order; no other check needs a tool. */
-static void assert_well_formed(const char *page)
-{
-    static const char *const empty[] = {"meta", "!DOCTYPE", NULL};
-    char open[64][32];
-    unsigned depth = 0;
-
-    for (const char *at = strchr(page, '<'); at; at = strchr(at + 1, '<')) {
-        bool closes = at[1] == '/', alone;
-        char name[32];
-        const char *end = strchr(at, '>');
-        size_t n = strcspn(at + 1 + closes, " \t\n/>");
-
-        assert_non_null(end);
-        assert_in_range(n, 1, 31);
-        snprintf(name, sizeof(name), "%.*s", (int)n, at + 1 + closes);
-        alone = end[-1] == '/';
-        for (unsigned i = 0; empty[i]; i++)
-            alone |= strcmp(name, empty[i]) == 0;
-        if (alone)
-            continue;
-        if (!closes) {
-            assert_in_range(depth, 0, 62);
-            snprintf(open[depth++], sizeof(open[0]), "%s", name);
-            continue;
-        }
-        assert_true(depth > 0);
-        if (strcmp(open[--depth], name) != 0)
-            fail_msg("</%s> closes <%s>", name, open[depth]);
-    }
-    assert_int_equal(depth, 0);
-}
-
-static void assert_ids_differ(const char *page)
-{
-    for (const char *at = strstr(page, "id="); at; at = strstr(at + 3, "id=")) {
-        char id[128];
-        size_t n = strcspn(at + 4, "'\"");
-        const char *again;
-
-        if (at[-1] != ' ' || n > 100)
-            continue;
-        for (unsigned quote = 0; quote < 2; quote++) {
-            snprintf(id, sizeof(id), " id=%c%.*s%c", "'\""[quote], (int)n, at + 4, "'\""[quote]);
-            again = strstr(at + 3, id);
-            if (again)
-                fail_msg("twice: %s", id);
-        }
-    }
-}
-
-static char *page_of(const struct results_shape *s)
-{
-    char *page;
-
-    results_make(folder, s);
-    if (report_write(folder, err, sizeof(err)))
-        fail_msg("%s", err);
-    assert_false(there("report.html.part"));
-    page = text_of("report.html");
-    assert_well_formed(page);
-    assert_ids_differ(page);
-    return page;
 }
 
 /* ---- figures ---- */
@@ -401,7 +269,7 @@ static void test_empty_runs(void **state)
     assert_has(page, "name no node");
     free(page);
     change("DELETE FROM experiment");
-    assert_int_equal(report_write(folder, err, sizeof(err)), 0);
+    assert_int_equal(report_write(report_folder, report_err, sizeof(report_err)), 0);
 }
 
 static void test_nothing_answered(void **state)
@@ -409,9 +277,9 @@ static void test_nothing_answered(void **state)
     char *page;
 
     (void)state;
-    results_make(folder, &one);
+    results_make(report_folder, &one);
     change("UPDATE calls SET status = 0, sent = NULL, in_deadline = 0, ran_on = NULL");
-    assert_int_equal(report_write(folder, err, sizeof(err)), 0);
+    assert_int_equal(report_write(report_folder, report_err, sizeof(report_err)), 0);
     page = text_of("report.html");
     assert_well_formed(page);
     assert_has(page, "No call was answered");
@@ -516,9 +384,9 @@ static void assert_refused(const char *what)
 {
     char *page;
 
-    assert_int_equal(report_write(folder, err, sizeof(err)), -1);
-    assert_has(err, "results.sqlite");
-    assert_has(err, what);
+    assert_int_equal(report_write(report_folder, report_err, sizeof(report_err)), -1);
+    assert_has(report_err, "results.sqlite");
+    assert_has(report_err, what);
     assert_false(there("report.html.part"));
     page = text_of("report.html");
     assert_string_equal(page, "as before");
@@ -546,16 +414,16 @@ static void test_results_that_cannot_be_read(void **state)
     for (unsigned i = 0; i < 4; i++) {
         char sql[64];
 
-        results_make(folder, &one);
+        results_make(report_folder, &one);
         snprintf(sql, sizeof(sql), "DROP TABLE %s", needed[i]);
         change(sql);
         snprintf(sql, sizeof(sql), "no such table: %s", needed[i]);
         assert_refused(sql);
     }
-    results_make(folder, &one);
+    results_make(report_folder, &one);
     change("DELETE FROM nodes");
     assert_refused("node_id 0 is not in nodes");
-    results_make(folder, &one);
+    results_make(report_folder, &one);
     assert_int_equal(truncate(path_of("results.sqlite"), 20000), 0);
     assert_refused("malformed");
     unlink(path_of("results.sqlite"));
@@ -566,7 +434,7 @@ static void test_results_that_cannot_be_read(void **state)
 static void test_values_that_cannot_be(void **state)
 {
     (void)state;
-    results_make(folder, &five);
+    results_make(report_folder, &five);
     change("UPDATE calls SET planned = 1e300 WHERE req_id % 7 = 0;"
            "UPDATE calls SET ended = -5 WHERE req_id % 7 = 1;"
            "UPDATE calls SET sent = 'x' WHERE req_id % 7 = 2;"
@@ -576,17 +444,17 @@ static void test_values_that_cannot_be(void **state)
            "UPDATE calls SET planned = NULL, status = -1 WHERE req_id % 7 = 6;"
            "UPDATE experiment SET value = '1e99' WHERE key = 'duration_s';"
            "UPDATE experiment SET value = 'nan' WHERE key = 'warm_up_s'");
-    assert_true(report_write(folder, err, sizeof(err)) >= 0);
+    assert_true(report_write(report_folder, report_err, sizeof(report_err)) >= 0);
     assert_true(there("report.html"));
 }
 
 static void test_folder_that_cannot_be_written(void **state)
 {
     (void)state;
-    results_make(folder, &one);
+    results_make(report_folder, &one);
     assert_int_equal(mkdir(path_of("report.html"), 0755), 0);
-    assert_int_equal(report_write(folder, err, sizeof(err)), -1);
-    assert_has(err, "report.html");
+    assert_int_equal(report_write(report_folder, report_err, sizeof(report_err)), -1);
+    assert_has(report_err, "report.html");
     assert_false(there("report.html.part"));
 }
 
@@ -595,12 +463,12 @@ static void test_without_gnuplot(void **state)
     char *path = strdup(getenv("PATH")), *page;
 
     (void)state;
-    results_make(folder, &one);
-    setenv("PATH", folder, 1);
-    assert_int_equal(report_write(folder, err, sizeof(err)), 1);
+    results_make(report_folder, &one);
+    setenv("PATH", report_folder, 1);
+    assert_int_equal(report_write(report_folder, report_err, sizeof(report_err)), 1);
     setenv("PATH", path, 1);
     free(path);
-    assert_has(err, "gnuplot-nox");
+    assert_has(report_err, "gnuplot-nox");
     page = text_of("report.html");
     assert_well_formed(page);
     assert_has(page, "Not drawn: gnuplot is not installed");
@@ -634,7 +502,7 @@ static void test_charts_are_thinned(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, report_set_up, report_tear_down)
     const struct CMUnitTest tests[] = {TEST(test_figures_are_those_of_the_calls),
                                        TEST(test_percentiles_stand_side_by_side),
                                        TEST(test_all_charts_are_drawn),
