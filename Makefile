@@ -118,7 +118,7 @@ $(B)/p2pfaas-sim: $(B)/sim/main.o $(SIM_OBJ)
 $(B)/p2pfaas-check: $(B)/sdk/check/main.o $(CHECK_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS)
 
-$(B)/p2pfaas-bench: $(B)/bench/main.o $(RUN_OBJ) $(BENCH_OBJ) $(SIM_OBJ)
+$(B)/p2pfaas-bench: $(B)/bench/main.o $(RUN_OBJ) $(REPORT_OBJ) $(BENCH_OBJ) $(SIM_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS) $(HOST_LIBS)
 
 # A plugin is any folder under plugins/ but shared/, of which those have parts that say so below.

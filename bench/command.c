@@ -14,11 +14,12 @@
 #include "base/paths.h"
 #include "bench/cluster.h"
 #include "bench/progress.h"
+#include "bench/report.h"
 
 enum { MOST_PATH = 3000, MOST_TEXT = 4 << 20 };
 
 struct options {
-    const char *file, *out;
+    const char *file, *out, *report;
     struct scenario_override set[EXPERIMENT_MAX_OVERRIDES];
     unsigned n_set;
     bool quiet;
@@ -27,13 +28,17 @@ struct options {
 static void print_help(void)
 {
     printf("usage: p2pfaas bench [options] EXPERIMENT.yaml\n"
+           "       p2pfaas bench --report DIR\n"
            "\n"
            "Calls the functions of running nodes at planned times, whatever became of the calls\n"
-           "before, and prints how long they took and how many were answered in time.\n"
+           "before, prints how long they took and how many were answered in time, and makes a\n"
+           "report of it: a page with charts.\n"
            "\n"
            "  -s, --set KEY=VALUE   change one setting: --set nodes.one.rate=200, --set\n"
            "                        duration=10s; nodes.*.rate is all nodes'; may be repeated\n"
-           "  -o, --out DIR         write results.sqlite there (a new results/NAME-TIME)\n"
+           "  -o, --out DIR         write results.sqlite, report.html and figures there (a new\n"
+           "                        results/NAME-TIME)\n"
+           "      --report DIR      make the report of the results there again, and end\n"
            "  -q, --quiet           no progress on standard error\n"
            "      --keys            print every key that an experiment may have\n"
            "  -h, --help            print this\n"
@@ -72,12 +77,15 @@ static int add_set(struct options *o, char *text)
     return 0;
 }
 
-enum { OPT_KEYS = 256 };
+enum { OPT_KEYS = 256, OPT_REPORT };
 
-static const struct option known[] = {
-    {"set", required_argument, NULL, 's'}, {"out", required_argument, NULL, 'o'},
-    {"quiet", no_argument, NULL, 'q'},     {"keys", no_argument, NULL, OPT_KEYS},
-    {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0}};
+static const struct option known[] = {{"set", required_argument, NULL, 's'},
+                                      {"out", required_argument, NULL, 'o'},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {"keys", no_argument, NULL, OPT_KEYS},
+                                      {"report", required_argument, NULL, OPT_REPORT},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {NULL, 0, NULL, 0}};
 
 /* 0 to go on, 1 when all is done, -1 for a wrong command line. */
 static int read_options(struct options *o, int argc, char **argv)
@@ -97,6 +105,9 @@ static int read_options(struct options *o, int argc, char **argv)
         case 'q':
             o->quiet = true;
             break;
+        case OPT_REPORT:
+            o->report = optarg;
+            break;
         case OPT_KEYS:
             experiment_print_keys(stdout);
             return 1;
@@ -106,6 +117,10 @@ static int read_options(struct options *o, int argc, char **argv)
         default:
             return -1;
         }
+    if (o->report && optind == argc)
+        return 0;
+    if (o->report)
+        return fail("--report is of results that are there; it takes no experiment");
     if (optind + 1 != argc)
         return fail("%s; see p2pfaas bench --help", optind == argc
                                                         ? "no experiment is named"
@@ -215,6 +230,17 @@ static void on_second(void *ctx, unsigned second, unsigned open)
     progress_line(stderr, ctx, second, open);
 }
 
+static int report(const char *folder, char err[P2P_ERRLEN])
+{
+    int rc = report_write(folder, err, P2P_ERRLEN);
+
+    if (rc >= 0)
+        printf("report:  %s/report.html\n", folder);
+    if (rc > 0)
+        fail("%s", err);
+    return rc < 0 ? -1 : 0;
+}
+
 /* Answers and numbers to files and to people; -1 with a reason. */
 static int conclude(const struct options *o, const struct results *r, const char *folder,
                     struct spool *spool, char err[P2P_ERRLEN])
@@ -229,9 +255,10 @@ static int conclude(const struct options *o, const struct results *r, const char
     signal(SIGINT, SIG_IGN);
     if (rc == 0)
         rc = results_write(folder, r, spool, err);
-    if (rc == 0)
-        printf("results: %s/results.sqlite\n", folder);
-    return rc;
+    if (rc)
+        return rc;
+    printf("results: %s/results.sqlite\n", folder);
+    return report(folder, err);
 }
 
 static int measure(const struct options *o, const struct experiment *e, struct plan *plan,
@@ -306,6 +333,12 @@ int bench_command(int argc, char **argv)
 
     if (rc)
         return rc < 0 ? 2 : fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (o.report) {
+        if (report(o.report, err) == 0)
+            return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+        fail("%s", err);
+        return EXIT_FAILURE;
+    }
     if (experiment_read(&e, o.file, o.set, o.n_set, err)) {
         fail("%s", err);
         return EXIT_FAILURE;

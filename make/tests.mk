@@ -88,7 +88,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 20
 FUZZ_FLAGS = $(ALL_CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined
 # Node and simulator have functions of the same names: a fuzzer links the one that it includes.
-fuzz_src = $(if $(shell grep -l '^#include "bench/' $(1)),$(patsubst $(B)/%.o,%.c,$(RUN_OBJ) $(BENCH_OBJ) $(SIM_OBJ)),$(if $(shell grep -l \
+fuzz_src = $(if $(shell grep -l '^#include "bench/' $(1)),$(patsubst $(B)/%.o,%.c,$(RUN_OBJ) $(REPORT_OBJ) $(BENCH_OBJ) $(SIM_OBJ)),$(if $(shell grep -l \
            '^#include "sim/' $(1)),$(SIM_OBJ:$(B)/%.o=%.c),$(LIB_SRC)))
 build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard sim/*.c plugins/*/*.c)
 	@mkdir -p $(@D)
