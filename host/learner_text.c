@@ -98,7 +98,10 @@ static const char *member(const cJSON *item, const char *name, char room[NUMBER_
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, name);
 
-    *lacks |= !value;
+    if (!value) {
+        *lacks = true;
+        return NULL;
+    }
     if (cJSON_IsString(value))
         return value->valuestring;
     if (!cJSON_IsNumber(value) || !isfinite(value->valuedouble))
@@ -167,7 +170,7 @@ enum train_result train_batch_read(struct train_batch *b, const char *json, size
     if (n <= 0 || n > TRAIN_MOST || numbers > TRAIN_NUMBERS)
         goto end;
     b->items = calloc((size_t)n, sizeof(*b->items));
-    b->states = calloc(numbers, sizeof(*b->states));
+    b->states = calloc(numbers + 1, sizeof(*b->states));
     if (b->items && b->states)
         result = read_items(b, list, numbers);
 end:
@@ -191,7 +194,7 @@ void learner_write_number(char out[LEARNER_NUMBER], float value)
 
         snprintf(out, LEARNER_NUMBER - 2, "%.*g", digits, (double)value);
         back = strtof(out, NULL);
-        if (memcmp(&back, &value, sizeof(back)) == 0)
+        if (back == value)
             break;
     }
     /* As Python has it: 100.0, where %g says 1e+02. */
