@@ -473,6 +473,7 @@ static void test_a_restart_keeps_weights_and_epsilon(void **state)
 static void test_a_port_that_is_taken_is_told(void **state)
 {
     char command[600], said[4096];
+    struct reply r;
     size_t n;
     FILE *second;
 
@@ -491,7 +492,9 @@ static void test_a_port_that_is_taken_is_told(void **state)
         fail_msg("%s", said);
     ends();
     begin("scheduler: {plugin: local}\n");
-    assert_int_equal(call(false, "GET", "/", NULL, NULL).status, 0);
+    r = call(false, "GET", "/", NULL, NULL);
+    assert_int_equal(r.status, 0);
+    reply_free(&r);
     ends();
 }
 
