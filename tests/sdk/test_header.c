@@ -58,7 +58,8 @@ static void transition_is_48_bytes(void **state)
     AT(p2p_transition, next, 16);
     AT(p2p_transition, action, 24);
     AT(p2p_transition, reward, 28);
-    AT(p2p_transition, reserved, 32);
+    AT(p2p_transition, next_action, 32);
+    AT(p2p_transition, reserved, 40);
 }
 
 static void first_16_bytes_of_a_module_are_fixed(void **state)
