@@ -136,6 +136,7 @@ struct learner_stats {
     uint64_t rewards[REWARD_VERDICTS];
     uint64_t awaited; /* choices, now */
     uint64_t pending[PENDING_ENDS];
+    double reward;                 /* sum of those that were taken */
     uint64_t batches, transitions; /* learned */
     uint64_t selections, failed_selections;
     unsigned instances; /* the current one, and those of retired schedulers */

@@ -188,6 +188,8 @@ static enum reward_verdict reward_locked(struct engine *e, uint64_t id, float re
     enum reward_verdict v = judge(e, id, reward, next, n_next);
 
     e->learning.stats.rewards[v]++;
+    if (v == REWARD_TAKEN)
+        e->learning.stats.reward += (double)reward;
     return v;
 }
 

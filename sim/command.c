@@ -3,6 +3,7 @@
  */
 #include "sim/command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,7 +20,7 @@
 #include "sim/trace_log.h"
 
 struct options {
-    const char *file, *out, *trace, *plugins;
+    const char *file, *out, *trace, *plugins, *learners;
     struct scenario_override set[RUNNER_MAX_OVERRIDES];
     unsigned n_set;
     unsigned part, parts, threads;
@@ -59,6 +60,9 @@ static void print_help(void)
         "      --nodes           also write of each node\n"
         "  -t, --trace FILE      write every decision, a line each; of one point and replication\n"
         "      --trace-lines N   at most so many lines (%d)\n"
+        "      --learners DIR    write what the learner of each node knows at the end there, as\n"
+        "                        NODE.learner, which a live node loads too; of one point and\n"
+        "                        replication\n"
         "  -j, --threads N       simulations at once (one a core); the result does not depend\n"
         "                        on it\n"
         "  -l, --list            print the points of the sweep\n"
@@ -120,10 +124,11 @@ static int read_share(struct options *o, const char *text)
     return fail("--only %s: allowed: I/N, as in 3/16, with I from 1 to N", text);
 }
 
-enum { OPT_ONLY = 256, OPT_KEYS, OPT_NODES, OPT_PLUGINS, OPT_TRACE_LINES };
+enum { OPT_ONLY = 256, OPT_KEYS, OPT_LEARNERS, OPT_NODES, OPT_PLUGINS, OPT_TRACE_LINES };
 
 static const struct option known[] = {{"set", required_argument, NULL, 's'},
                                       {"out", required_argument, NULL, 'o'},
+                                      {"learners", required_argument, NULL, OPT_LEARNERS},
                                       {"nodes", no_argument, NULL, OPT_NODES},
                                       {"trace", required_argument, NULL, 't'},
                                       {"trace-lines", required_argument, NULL, OPT_TRACE_LINES},
@@ -163,6 +168,9 @@ static int read_option(struct options *o, int c)
         return 0;
     case OPT_NODES:
         o->nodes = true;
+        return 0;
+    case OPT_LEARNERS:
+        o->learners = optarg;
         return 0;
     case OPT_PLUGINS:
         o->plugins = optarg;
@@ -410,6 +418,7 @@ static int simulate(struct session *s, const struct scenario *first, struct trac
                                  .threads = o->threads,
                                  .progress = !o->quiet,
                                  .trace = trace,
+                                 .learners = o->learners,
                                  .cancelled = &interrupted,
                                  .done = on_point,
                                  .ctx = s};
@@ -438,18 +447,51 @@ static int simulate(struct session *s, const struct scenario *first, struct trac
     return rc;
 }
 
+/* The simulation is the only one. */
+static int check_one(const struct options *o, const struct session *s, const struct scenario *first,
+                     const char *option, char *err)
+{
+    if (first->run.replications == 1 && s->sweep.n_points <= o->parts)
+        return 0;
+    snprintf(err, P2P_ERRLEN,
+             "%s is of one simulation, and there would be more; use --only, --set "
+             "run.replications=1, or a scenario without a sweep",
+             option);
+    return -1;
+}
+
+static int open_learners(const struct options *o, const struct session *s,
+                         const struct scenario *first, char *err)
+{
+    unsigned g = 0;
+
+    if (!o->learners)
+        return 0;
+    if (check_one(o, s, first, "--learners", err))
+        return -1;
+    while (g < first->n_groups && !first->group[g].learner.plugin[0])
+        g++;
+    if (g == first->n_groups) {
+        snprintf(err, P2P_ERRLEN,
+                 "--learners: no node has a learner; allowed: with nodes.NAME.learner, as in "
+                 "{plugin: rl_qlearning}");
+        return -1;
+    }
+    if (mkdir(o->learners, 0777) && errno != EEXIST) {
+        snprintf(err, P2P_ERRLEN, "--learners %.160s: %s", o->learners, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
 /* Says what is wrong with the plan before anything runs. */
 static int open_trace(const struct options *o, const struct session *s,
                       const struct scenario *first, struct trace **trace, char *err)
 {
     if (!o->trace)
         return 0;
-    if (first->run.replications > 1 || s->sweep.n_points > o->parts) {
-        snprintf(err, P2P_ERRLEN,
-                 "--trace follows one simulation, and there would be more; use --only, --set "
-                 "run.replications=1, or a scenario without a sweep");
+    if (check_one(o, s, first, "--trace", err))
         return -1;
-    }
     *trace = trace_open(o->trace, o->trace_lines, err);
     return *trace ? 0 : -1;
 }
@@ -544,7 +586,9 @@ int sim_command(int argc, char **argv)
     if (scenario_read(&first, o.file, set, n, err))
         goto fail_sweep;
     catch_signals(&o);
-    rc = open_trace(&o, &s, &first, &trace, err);
+    rc = open_learners(&o, &s, &first, err);
+    if (rc == 0)
+        rc = open_trace(&o, &s, &first, &trace, err);
     if (rc == 0)
         rc = simulate(&s, &first, trace, err);
     if (trace) {

@@ -17,6 +17,8 @@ const struct metric_info metric_info[METRICS] = {
     [METRIC_JAIN_LOSS] = {"jain_loss", "fairness of loss", UNIT_INDEX},
     [METRIC_UTILISATION] = {"utilisation", "utilisation", UNIT_SHARE},
     [METRIC_THROUGHPUT] = {"throughput", "throughput", UNIT_RATE},
+    [METRIC_REWARD] = {"reward", "reward, mean", UNIT_INDEX},
+    [METRIC_CHOICES] = {"choices", "choices a job", UNIT_COUNT},
     [METRIC_MISBEHAVED] = {"misbehaved", "misbehaviours", UNIT_COUNT},
 };
 

@@ -20,6 +20,8 @@ enum metric {
     METRIC_JAIN_LOSS,   /* the same of the share of its own jobs that a node loses */
     METRIC_UTILISATION, /* busy time of slots / all time of slots */
     METRIC_THROUGHPUT,  /* jobs that ran, a second */
+    METRIC_REWARD,      /* mean of what learners were given */
+    METRIC_CHOICES,     /* of learners, a job */
     METRIC_MISBEHAVED,  /* times that a plugin broke the rules */
     METRICS
 };

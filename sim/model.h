@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "engine/decision.h"
+#include "engine/learning.h"
 #include "sim/queue.h"
 #include "sim/record.h"
 #include "sim/scenario.h"
@@ -32,6 +33,8 @@ enum event_kind {
     EV_SERVED,   /* the function has ended */
     EV_DEADLINE, /* of a job, wherever it is */
     EV_TICK,     /* subject: node */
+    EV_LEARN,    /* subject: node */
+    EV_MEASURE,  /* the warm-up is over */
     EV_MESSAGE,  /* subject: message */
     EV_FAULT,    /* arg: index; slot: 1 = it begins */
     EV_VIEWS,    /* the lists of peers follow what is up */
@@ -116,6 +119,12 @@ struct node {
     struct load_history *history; /* while its load is told late */
 };
 
+/* What learners did. */
+struct learned {
+    uint64_t choices, rewards;
+    double reward; /* sum */
+};
+
 struct message {
     uint32_t from, to;
     const char *scheduler;
@@ -151,7 +160,9 @@ struct simulation {
     uint64_t plugin_lines; /* said by plugins */
     uint64_t messages;     /* on their way */
     uint64_t messages_sent;
-    struct engine_stats *stats; /* a group: of the schedulers that were stopped */
+    struct engine_stats *stats;    /* a group: of the schedulers that were stopped */
+    struct learned learned;        /* by learners that were stopped */
+    struct learned learned_before; /* by all, in the warm-up */
     bool no_memory;
 };
 
@@ -222,6 +233,11 @@ int node_start(struct node *n, char err[P2P_ERRLEN]); /* its scheduler */
 void node_count(struct node *n); /* adds what its scheduler did to the group's */
 void node_stop(struct node *n);
 void node_tick(struct node *n);
+void node_learn(struct node *n);
+/* What all learners did so far. */
+struct learned learned_so_far(const struct simulation *s);
+/* Writes what the learner of each node knows that is up and has one. */
+int learners_save(const struct simulation *s, const char *folder, char err[P2P_ERRLEN]);
 void message_arrive(struct simulation *s, struct message *m);
 
 /* ---- network.c ---- */

@@ -166,6 +166,13 @@ void result_node(struct result *r, uint32_t node, uint64_t busy_ns, uint64_t job
     n->ran_here = jobs < UINT32_MAX ? (uint32_t)jobs : UINT32_MAX;
 }
 
+void result_learned(struct result *r, uint64_t choices, uint64_t rewards, double reward)
+{
+    r->choices = choices;
+    r->rewards = rewards;
+    r->reward = reward;
+}
+
 static void count(struct result *r, const char *scheduler, const char *name, uint64_t n)
 {
     struct counter *c;
@@ -326,6 +333,8 @@ static double misbehaviours(const struct result *r)
 
 double result_metric(const struct result *r, enum metric m)
 {
+    double jobs;
+
     switch (m) {
     case METRIC_JAIN:
         return fairness(r, false);
@@ -333,6 +342,11 @@ double result_metric(const struct result *r, enum metric m)
         return fairness(r, true);
     case METRIC_UTILISATION:
         return r->scenario->n_groups ? busy_share(r, 0, r->scenario->n_groups - 1) : NAN;
+    case METRIC_REWARD:
+        return r->rewards ? r->reward / (double)r->rewards : NAN;
+    case METRIC_CHOICES:
+        jobs = (double)tally_jobs(&r->all);
+        return r->choices && jobs > 0 ? (double)r->choices / jobs : NAN;
     case METRIC_MISBEHAVED:
         return misbehaviours(r);
     default:

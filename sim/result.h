@@ -42,6 +42,8 @@ struct result {
     struct tally *function; /* the same */
     uint32_t *first_node;   /* of each group */
     struct node_result *node;
+    uint64_t choices, rewards; /* of learners */
+    double reward;             /* their sum */
     struct counter *counter;
     unsigned n_counters;
     bool no_memory; /* something is missing */
@@ -56,6 +58,9 @@ void result_job(struct result *r, const struct job_record *job);
 
 /* What a node did in the measured time: once for each. */
 void result_node(struct result *r, uint32_t node, uint64_t busy_ns, uint64_t jobs);
+
+/* What learners did in the measured time; where nothing chose, there is no such figure. */
+void result_learned(struct result *r, uint64_t choices, uint64_t rewards, double reward);
 
 /* Adds to a named counter. */
 void result_count(struct result *r, const char *name, uint64_t n);

@@ -78,6 +78,7 @@ static void simulate(struct runner *r, struct work_point *p, unsigned replicatio
                                      .seed = seed_of(p, replication),
                                      .result = result_new(&p->scenario),
                                      .trace = r->setup->trace,
+                                     .learners = r->setup->learners,
                                      .done_ns = &r->done_ns[thread],
                                      .cancelled = &r->stop};
     struct simulation_cost cost = {0};

@@ -23,8 +23,9 @@ struct runner_setup {
     unsigned share, shares; /* points with index % shares == share */
     struct catalog *catalog;
     unsigned threads;
-    bool progress;       /* on standard error */
-    struct trace *trace; /* for one point and replication, or NULL */
+    bool progress;        /* on standard error */
+    struct trace *trace;  /* for one point and replication, or NULL */
+    const char *learners; /* the same; see simulation.h */
     _Atomic bool *cancelled;
     /* A point is done: on the thread that called runner_run, in order.  0, or -1 with a
      * reason, which ends it all. */

@@ -17,16 +17,23 @@ static void free_text(const char **text)
     *text = NULL;
 }
 
+static void release_parameters(struct name_value *p, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        free_text(&p[i].name);
+        free_text(&p[i].value);
+    }
+    free(p);
+}
+
 static void release_group(struct group_config *g)
 {
     params_release(scenario_sections[SECTION_NODES].keys, g);
     params_release(scenario_sections[SECTION_SCHEDULER].keys, g);
     params_release(scenario_sections[SECTION_ARRIVALS].keys, &g->arrivals);
-    for (unsigned i = 0; i < g->n_parameters; i++) {
-        free_text(&g->parameters[i].name);
-        free_text(&g->parameters[i].value);
-    }
-    free(g->parameters);
+    params_release(scenario_sections[SECTION_LEARNER].keys, &g->learner);
+    release_parameters(g->parameters, g->n_parameters);
+    release_parameters(g->learner.parameters, g->learner.n_parameters);
 }
 
 void scenario_release(struct scenario *s)

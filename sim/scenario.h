@@ -90,6 +90,17 @@ struct name_value {
     int line;
 };
 
+/* The learner of each node of a group: what `learner` is in plugins.yaml. */
+struct group_learner {
+    const char *plugin; /* "" = none */
+    const char *file;   /* loaded when the node starts, "{node}" in it is its name; "" = none */
+    int64_t most_episodes, expiry, batch, batch_interval;
+    struct name_value *parameters;
+    unsigned n_parameters;
+    bool by_order;
+    int plugin_line, file_line;
+};
+
 struct group_config {
     const char *name;
     int line;
@@ -104,6 +115,7 @@ struct group_config {
     bool by_order;
     int64_t fallback; /* enum engine_fallback */
     int plugin_line;
+    struct group_learner learner;
     double x, y, spread; /* position of the centre; nodes lie uniformly in a square of that side */
 };
 

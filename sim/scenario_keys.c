@@ -64,6 +64,21 @@ static const struct p2p_param scheduler_keys[] = {
            "what happens to a job whose plugin breaks the rules"),
     P2P_PARAM_END};
 
+static const struct p2p_param learner_keys[] = {
+    STRING(struct group_learner, plugin, "",
+           "which learner a scheduler that learns asks; empty: none"),
+    STRING(struct group_learner, file, "",
+           "what each node's learner knows at the start, as --learners writes it; {node} in it is "
+           "the node's name; empty: nothing"),
+    INT(struct group_learner, most_episodes, 65536, 1, 16777216,
+        "choices that wait for their reward; beyond it the oldest is given up"),
+    DURATION(struct group_learner, expiry, 60 * SECOND, MS, 24 * HOUR,
+             "a choice without a reward is given up after it"),
+    INT(struct group_learner, batch, 32, 1, 65536, "rewarded choices that are learned at once"),
+    DURATION(struct group_learner, batch_interval, 100 * MS, MS, HOUR,
+             "fewer than a batch are learned after it"),
+    P2P_PARAM_END};
+
 static const struct p2p_param arrival_keys[] = {
     CHOICE(struct arrival_config, process, ARRIVALS_POISSON, processes,
            "how jobs arrive at each node; a group without arrivals has none"),
@@ -178,7 +193,7 @@ const struct scenario_section scenario_sections[N_SECTIONS] = {
                        "a list of groups, or a map by name",
                        node_keys,
                        sizeof(struct group_config),
-                       {"scheduler", "arrivals"},
+                       {"scheduler", "learner", "arrivals"},
                        NULL},
     [SECTION_SCHEDULER] = {"nodes.NAME.scheduler",
                            "or only the plugin; parameters: a map by name, or a list in order",
@@ -186,6 +201,12 @@ const struct scenario_section scenario_sections[N_SECTIONS] = {
                            sizeof(struct group_config),
                            {"parameters"},
                            NULL},
+    [SECTION_LEARNER] = {"nodes.NAME.learner",
+                         "or only the plugin; parameters: as of a scheduler",
+                         learner_keys,
+                         sizeof(struct group_learner),
+                         {"parameters"},
+                         NULL},
     [SECTION_ARRIVALS] =
         {"nodes.NAME.arrivals", "", arrival_keys, sizeof(struct arrival_config), {"states"}, NULL},
     [SECTION_STATES] = {"nodes.NAME.arrivals.states",

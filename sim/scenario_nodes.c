@@ -1,9 +1,10 @@
 /*
- * scenario_nodes.c - groups of equal nodes: their schedulers, and the jobs that arrive.
+ * scenario_nodes.c - groups of equal nodes: their schedulers, learners, and the jobs that arrive.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/paths.h"
 #include "sim/scenario_private.h"
 
 #define BIT(process) (1U << ARRIVALS_##process)
@@ -131,19 +132,26 @@ static int read_arrivals(struct reader *r, const char *group, struct arrival_con
                : 0;
 }
 
-/* ---- schedulers ---- */
+/* ---- schedulers and learners ---- */
 
-static int add_parameter(struct reader *r, struct group_config *g, const yaml_node_t *at,
+/* Where the parameters of one are kept. */
+struct parameter_list {
+    struct name_value **parameters;
+    unsigned *n;
+    bool *by_order;
+};
+
+static int add_parameter(struct reader *r, const struct parameter_list *to, const yaml_node_t *at,
                          const char *name, const char *value)
 {
-    struct name_value *grown = scenario_grow(r, at, "parameters", g->parameters, g->n_parameters,
+    struct name_value *grown = scenario_grow(r, at, "parameters", *to->parameters, *to->n,
                                              SCENARIO_MAX_PARAMETERS, sizeof(*grown));
     struct name_value *p;
 
     if (!grown)
         return -1;
-    g->parameters = grown;
-    p = &grown[g->n_parameters++];
+    *to->parameters = grown;
+    p = &grown[(*to->n)++];
     *p = (struct name_value){name ? strdup(name) : NULL, strdup(value), reader_line(at)};
     return p->value && (p->name || !name) ? 0 : reader_fail(r, at, "out of memory");
 }
@@ -158,50 +166,94 @@ static int read_parameter(struct reader *r, void *ctx, const char *key, const ya
     return text ? add_parameter(r, ctx, value, key, text) : -1;
 }
 
-static int read_parameters(struct reader *r, const char *scheduler, struct group_config *g,
+static int read_parameters(struct reader *r, const char *whose, struct parameter_list to,
                            const yaml_node_t *n)
 {
     char section[128];
 
-    snprintf(section, sizeof(section), "%s.parameters", scheduler);
+    if (!n)
+        return 0;
+    snprintf(section, sizeof(section), "%s.parameters", whose);
     if (n->type != YAML_SEQUENCE_NODE)
-        return reader_each(r, n, section, read_parameter, g);
-    g->by_order = true;
+        return reader_each(r, n, section, read_parameter, &to);
+    *to.by_order = true;
     for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
         const yaml_node_t *item = reader_node(r, *i);
         const char *text = reader_text(r, item, "a parameter");
 
-        if (!text || add_parameter(r, g, item, NULL, text))
+        if (!text || add_parameter(r, &to, item, NULL, text))
             return -1;
     }
     return 0;
 }
 
+/* A map of keys, or the plugin alone; where the plugin was said, or NULL and the error. */
+static const yaml_node_t *read_plugin(struct reader *r, enum section_id id, const char *section,
+                                      void *base, const yaml_node_t *n)
+{
+    const yaml_node_t *at;
+
+    if (n->type == YAML_SCALAR_NODE)
+        return reader_set(r, section, params_find(keys_of(id), "plugin"), base, n) ? NULL : n;
+    if (scenario_keys_read(r, id, section, base, n))
+        return NULL;
+    at = scenario_find(r, n, "plugin", NULL);
+    return at ? at : n;
+}
+
 static int read_scheduler(struct reader *r, const char *group, struct group_config *g,
                           const yaml_node_t *n)
 {
-    const struct p2p_param *plugin = params_find(keys_of(SECTION_SCHEDULER), "plugin");
-    const yaml_node_t *at = n, *parameters;
+    const struct parameter_list to = {&g->parameters, &g->n_parameters, &g->by_order};
+    const yaml_node_t *at;
     char section[96];
 
     snprintf(section, sizeof(section), "%s.scheduler", group);
     if (!n || reader_is_empty(n))
         return 0;
-    if (n->type == YAML_SCALAR_NODE) {
-        if (reader_set(r, section, plugin, g, n))
-            return -1;
-    } else {
-        if (scenario_keys_read(r, SECTION_SCHEDULER, section, g, n))
-            return -1;
-        at = scenario_find(r, n, "plugin", NULL);
-        parameters = scenario_find(r, n, "parameters", NULL);
-        if (parameters && read_parameters(r, section, g, parameters))
-            return -1;
-    }
-    g->plugin_line = at ? reader_line(at) : 0;
+    at = read_plugin(r, SECTION_SCHEDULER, section, g, n);
+    if (!at || read_parameters(r, section, to, scenario_find(r, n, "parameters", NULL)))
+        return -1;
+    g->plugin_line = n->type == YAML_SCALAR_NODE || at != n ? reader_line(at) : 0;
     return g->plugin[0]
                ? 0
                : reader_fail(r, at, "%s.plugin is empty; allowed: the name of a plugin", section);
+}
+
+/* "{node}" makes a path that is there only with a node's name, so that is looked for later. */
+static int place_learner_file(struct reader *r, struct group_learner *l, const yaml_node_t *at)
+{
+    char *full;
+
+    if (!at || !l->file[0])
+        return 0;
+    l->file_line = reader_line(at);
+    full = scenario_is_of_command_line(r, at) ? strdup(l->file) : path_beside(r->file, l->file);
+    if (!full)
+        return reader_fail(r, at, "out of memory");
+    free((char *)(uintptr_t)l->file);
+    l->file = full;
+    return 0;
+}
+
+static int read_learner(struct reader *r, const char *group, struct group_learner *l,
+                        const yaml_node_t *n)
+{
+    const struct parameter_list to = {&l->parameters, &l->n_parameters, &l->by_order};
+    const yaml_node_t *at;
+    char section[96];
+
+    snprintf(section, sizeof(section), "%s.learner", group);
+    if (!n || reader_is_empty(n))
+        return 0;
+    at = read_plugin(r, SECTION_LEARNER, section, l, n);
+    if (!at || read_parameters(r, section, to, scenario_find(r, n, "parameters", NULL)) ||
+        place_learner_file(r, l, scenario_find(r, n, "file", NULL)))
+        return -1;
+    l->plugin_line = reader_line(at);
+    if (!l->plugin[0] && (l->n_parameters || l->file[0]))
+        return reader_fail(r, at, "%s.plugin is empty; allowed: the name of a learner", section);
+    return 0;
 }
 
 /* ---- groups ---- */
@@ -228,6 +280,7 @@ static struct group_config *add_group(struct reader *r, const yaml_node_t *name_
     g->line = reader_line(name_at);
     return params_defaults(keys_of(SECTION_NODES), g, r->err) ||
                    params_defaults(keys_of(SECTION_SCHEDULER), g, r->err) ||
+                   params_defaults(keys_of(SECTION_LEARNER), &g->learner, r->err) ||
                    params_defaults(keys_of(SECTION_ARRIVALS), &g->arrivals, r->err) ||
                    params_set(keys_of(SECTION_NODES), g, name, r->err)
                ? NULL
@@ -247,6 +300,7 @@ static int read_group(struct reader *r, void *ctx, const char *name, const yaml_
     snprintf(section, sizeof(section), "nodes.%s", name);
     if (scenario_keys_read(r, SECTION_NODES, section, g, map) ||
         read_scheduler(r, section, g, scenario_find(r, map, "scheduler", NULL)) ||
+        read_learner(r, section, &g->learner, scenario_find(r, map, "learner", NULL)) ||
         read_arrivals(r, section, &g->arrivals, scenario_find(r, map, "arrivals", NULL)))
         return -1;
     if (s->n_nodes + (uint64_t)g->count > SCENARIO_MAX_NODES) {

@@ -181,7 +181,7 @@ static int copy_map(struct setting *s, int at, const char *without)
 static int as_map(struct setting *s, int at, const char *key)
 {
     static const char *const plain[][2] = {
-        {"service", "mean"}, {"scheduler", "plugin"}, {"delay", "mean"}};
+        {"service", "mean"}, {"scheduler", "plugin"}, {"learner", "plugin"}, {"delay", "mean"}};
     int map, name;
 
     if (node(s, at)->type == YAML_MAPPING_NODE)
@@ -303,7 +303,8 @@ static const char *replaced(const struct setting *s, int at, const char *key, co
 {
     const yaml_node_t *plugin = scenario_find(s->r, node(s, at), "plugin", NULL);
 
-    if (strcmp(key, "scheduler") == 0 && strcmp(path, "plugin") == 0 &&
+    if ((strcmp(key, "scheduler") == 0 || strcmp(key, "learner") == 0) &&
+        strcmp(path, "plugin") == 0 &&
         !(plugin && plugin->type == YAML_SCALAR_NODE &&
           strcmp((const char *)plugin->data.scalar.value, scalar(s, s->value)) == 0))
         return "parameters";

@@ -91,6 +91,7 @@ static int init(struct simulation *s, const struct simulation_setup *setup, char
     if (workload_init(&s->workload, s->scenario, s->seed, err) || init_nodes(s, err))
         return -1;
     faults_schedule(s);
+    put(s, s->measure_from_ns, EV_MEASURE, 0, s, 0, 0);
     if (run->target > 0)
         check_later(s, s->measure_from_ns);
     return 0;
@@ -134,6 +135,11 @@ static void node_event(struct simulation *s, const struct event *e)
     if (event_kind(e) == EV_TICK) {
         if (e->token == n->lives)
             node_tick(n);
+        return;
+    }
+    if (event_kind(e) == EV_LEARN) {
+        if (e->token == n->lives)
+            node_learn(n);
         return;
     }
     job_arrive(n, &n->next_job);
@@ -187,7 +193,11 @@ static void handle(struct simulation *s, const struct event *e)
     switch ((enum event_kind)event_kind(e)) {
     case EV_ARRIVAL:
     case EV_TICK:
+    case EV_LEARN:
         node_event(s, e);
+        break;
+    case EV_MEASURE:
+        s->learned_before = learned_so_far(s);
         break;
     case EV_MESSAGE:
         message_arrive(s, e->subject);
@@ -257,6 +267,10 @@ static void add_misbehaviour(struct simulation *s, unsigned group)
 
 static void take_results(struct simulation *s)
 {
+    struct learned l = learned_so_far(s);
+
+    result_learned(s->result, l.choices - s->learned_before.choices,
+                   l.rewards - s->learned_before.rewards, l.reward - s->learned_before.reward);
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         struct node *n = &s->nodes[i];
 
@@ -289,6 +303,8 @@ int simulation_run(const struct simulation_setup *setup, struct simulation_cost 
             snprintf(err, P2P_ERRLEN, "out of memory for the results");
             rc = -1;
         }
+        if (rc == 0 && setup->learners)
+            rc = learners_save(&s, setup->learners, err);
     }
     if (cost)
         *cost = (struct simulation_cost){s.events, s.next_job, s.now_ns};

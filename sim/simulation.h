@@ -19,6 +19,7 @@ struct simulation_setup {
     uint64_t seed;
     struct result *result; /* filled */
     struct trace *trace;   /* or NULL */
+    const char *learners;  /* folder that what was learned is written to at the end, or NULL */
     /* Both may be NULL.  Virtual time that is done, for a progress line; whether to end. */
     _Atomic uint64_t *done_ns;
     _Atomic bool *cancelled;

@@ -190,6 +190,160 @@ void node_tick(struct node *n)
     schedule_tick(n, period, period);
 }
 
+/* ---- its learner ---- */
+
+static void schedule_learning(struct node *n)
+{
+    const struct group_learner *l = &n->sim->scenario->group[n->group].learner;
+
+    put(n->sim, n->sim->now_ns + (uint64_t)l->batch_interval, EV_LEARN, 0, n, n->lives, 0);
+}
+
+void node_learn(struct node *n)
+{
+    engine_learn(n->engine);
+    schedule_learning(n);
+}
+
+static void learner_configure(struct node *n, const struct group_learner *l)
+{
+    const struct learner_settings settings = {.most_episodes = (uint32_t)l->most_episodes,
+                                              .batch = (uint32_t)l->batch,
+                                              .expiry_ns = (uint64_t)l->expiry,
+                                              .interval_ns = (uint64_t)l->batch_interval};
+
+    engine_configure_learner(n->engine, &settings);
+}
+
+static char *path_of_node(const char *file, const char *node)
+{
+    static const char mark[] = "{node}";
+    const char *at = strstr(file, mark);
+    char *path = NULL;
+
+    if (!at)
+        return strdup(file);
+    return asprintf(&path, "%.*s%s%s", (int)(at - file), file, node, at + strlen(mark)) < 0 ? NULL
+                                                                                            : path;
+}
+
+static int refuse(const struct node *n, const char *what, int line, const char *why, char *err)
+{
+    const struct scenario *c = n->sim->scenario;
+    char at[128];
+
+    scenario_place(c, line, at, sizeof(at));
+    snprintf(err, P2P_ERRLEN, "%s: nodes.%s.%s: %.180s", at, c->group[n->group].name, what, why);
+    return -1;
+}
+
+static int learner_start(struct node *n, const struct group_learner *l, char *err)
+{
+    char why[P2P_ERRLEN] = "out of memory", *path;
+    int rc;
+
+    schedule_learning(n);
+    if (!l->file[0])
+        return 0;
+    path = path_of_node(l->file, node_name(n->sim, n->view.id));
+    rc = path ? engine_learner_load(n->engine, path, why) : -1;
+    free(path);
+    return rc ? refuse(n, "learner.file", l->file_line, why, err) : 0;
+}
+
+int learners_save(const struct simulation *s, const char *folder, char err[P2P_ERRLEN])
+{
+    for (uint32_t i = 0; i < s->n_nodes; i++) {
+        struct engine_learner now;
+        char *path;
+        int rc;
+
+        if (!s->nodes[i].engine)
+            continue;
+        engine_learner_describe(s->nodes[i].engine, &now);
+        if (!now.at_work || !now.saves)
+            continue;
+        if (asprintf(&path, "%s/%s.learner", folder, node_name(s, i)) < 0) {
+            snprintf(err, P2P_ERRLEN, "out of memory for the path of a learner");
+            return -1;
+        }
+        rc = engine_learner_save(s->nodes[i].engine, path, err);
+        free(path);
+        if (rc)
+            return -1;
+    }
+    return 0;
+}
+
+static void learned_add(struct learned *sum, struct engine *e)
+{
+    struct learner_stats own;
+
+    engine_learner_stats(e, &own);
+    sum->choices += own.choices;
+    sum->rewards += own.rewards[REWARD_TAKEN];
+    sum->reward += own.reward;
+}
+
+struct learned learned_so_far(const struct simulation *s)
+{
+    struct learned sum = s->learned;
+
+    for (uint32_t i = 0; i < s->n_nodes; i++)
+        if (s->nodes[i].engine && s->scenario->group[s->nodes[i].group].learner.plugin[0])
+            learned_add(&sum, s->nodes[i].engine);
+    return sum;
+}
+
+/* ---- its plugins ---- */
+
+/* Names and values of parameters, as the engine wants them. */
+struct texts {
+    const char *name[SCENARIO_MAX_PARAMETERS], *value[SCENARIO_MAX_PARAMETERS];
+    uint32_t wrong;
+};
+
+static struct selection select_as(struct texts *t, const char *plugin, const struct name_value *p,
+                                  unsigned n, bool by_order)
+{
+    t->wrong = P2P_NONE;
+    for (unsigned i = 0; i < n; i++) {
+        t->name[i] = p[i].name;
+        t->value[i] = p[i].value;
+    }
+    return (struct selection){.name = plugin,
+                              .names = by_order ? NULL : t->name,
+                              .values = t->value,
+                              .n = n,
+                              .wrong = &t->wrong};
+}
+
+static int select_plugins(struct node *n, const struct group_config *g, char *err)
+{
+    const struct group_learner *l = &g->learner;
+    struct texts of_scheduler, of_learner;
+    struct selection scheduler =
+        select_as(&of_scheduler, g->plugin, g->parameters, g->n_parameters, g->by_order);
+    struct selection learner =
+        select_as(&of_learner, l->plugin, l->parameters, l->n_parameters, l->by_order);
+    char why[P2P_ERRLEN];
+
+    switch (engine_select_pair(n->engine, &scheduler, l->plugin[0] ? &learner : NULL, why)) {
+    case 0:
+        return 0;
+    case -1:
+        return refuse(n, "scheduler",
+                      of_scheduler.wrong < g->n_parameters ? g->parameters[of_scheduler.wrong].line
+                                                           : g->plugin_line,
+                      why, err);
+    default:
+        return refuse(n, "learner",
+                      of_learner.wrong < l->n_parameters ? l->parameters[of_learner.wrong].line
+                                                         : l->plugin_line,
+                      why, err);
+    }
+}
+
 int node_start(struct node *n, char err[P2P_ERRLEN])
 {
     struct simulation *s = n->sim;
@@ -198,42 +352,25 @@ int node_start(struct node *n, char err[P2P_ERRLEN])
         .fallback = (enum engine_fallback)g->fallback,
         .probe_timeout_ns = (uint64_t)s->scenario->network.probe_timeout,
     };
-    const char *names[SCENARIO_MAX_PARAMETERS], *values[SCENARIO_MAX_PARAMETERS];
-    uint32_t wrong = P2P_NONE;
-    struct selection selection = {.name = g->plugin,
-                                  .names = g->by_order ? NULL : names,
-                                  .values = values,
-                                  .n = g->n_parameters,
-                                  .wrong = &wrong};
-    char why[P2P_ERRLEN];
     size_t room;
     uint64_t period;
 
-    for (unsigned i = 0; i < g->n_parameters; i++) {
-        names[i] = g->parameters[i].name;
-        values[i] = g->parameters[i].value;
-    }
     n->lives++;
     n->engine = engine_new(s->catalog, &sim_world, n, &settings);
     if (!n->engine) {
         snprintf(err, P2P_ERRLEN, "out of memory for the scheduler of node %u", n->view.id);
         return -1;
     }
-    if (engine_select(n->engine, &selection, why)) {
-        char at[128];
-
-        scenario_place(s->scenario,
-                       wrong < g->n_parameters ? g->parameters[wrong].line : g->plugin_line, at,
-                       sizeof(at));
-        snprintf(err, P2P_ERRLEN, "%s: nodes.%s.scheduler: %.180s", at, g->name, why);
+    if (g->learner.plugin[0])
+        learner_configure(n, &g->learner);
+    if (select_plugins(n, g, err))
         return -1;
-    }
     room = engine_room(n->engine);
     if (room > s->room)
         s->room = room;
     period = engine_period(n->engine);
     schedule_tick(n, period, (uint64_t)(random_unit(&s->random) * (double)period));
-    return 0;
+    return g->learner.plugin[0] ? learner_start(n, &g->learner, err) : 0;
 }
 
 void node_count(struct node *n)
@@ -254,6 +391,7 @@ void node_stop(struct node *n)
 {
     if (!n->engine)
         return;
+    learned_add(&n->sim->learned, n->engine);
     engine_free(n->engine);
     n->engine = NULL;
     n->lives++;
