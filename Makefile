@@ -74,7 +74,7 @@ SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
 FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
 BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o $(B)/bench/netns.o
-BENCHES   := $(B)/bench/demo $(B)/bench/idle $(B)/bench/live_vs_sim
+BENCHES   := $(B)/bench/demo $(B)/bench/idle $(B)/bench/live_vs_sim $(B)/bench/live_learning
 # The benchmark reads files as the simulator does and calls as the node does; both have functions
 # of the same names, so it takes of the node what goes out.
 RUN_OBJ   := $(patsubst %,$(B)/bench/%.o,experiment experiment_keys traffic plan spool answer measures rewards line generator \
@@ -91,7 +91,7 @@ Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim bench-act live-vs-sim lint format hdr-check install uninstall deb deb-check clean \
+.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim bench-act live-vs-sim live-learning lint format hdr-check install uninstall deb deb-check clean \
         distclean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -134,8 +134,8 @@ $(FUNCS): $(B)/functions/%: $(B)/functions/%.o $(B)/functions/serve.o
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd -lcjson -pthread
 
 $(B)/bench/demo: $(B)/bench/inputs.o $(B)/bench/watch.o
-$(B)/bench/live_vs_sim: $(LIVE_OBJ)
-$(B)/bench/live_vs_sim: BENCH_LIBS := $(SIM_LIBS)
+$(B)/bench/live_vs_sim $(B)/bench/live_learning: $(LIVE_OBJ)
+$(B)/bench/live_vs_sim $(B)/bench/live_learning: BENCH_LIBS := $(SIM_LIBS)
 $(BENCHES): $(B)/bench/%: $(B)/bench/%.o $(BENCH_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl -lgnutls -lcjson -lm -pthread $(BENCH_LIBS)
 
@@ -171,6 +171,12 @@ $(B)/bench/act: $(B)/bench/act.o $(B)/bench/act_http.o $(INSTANT_OBJ) $(CORE_OBJ
 ## bench-act: what a learner's choice costs, and one that is asked over HTTP as the original's
 bench-act: all $(B)/bench/act
 	$(Q)$(B)/bench/act $(B)/plugins
+
+## live-learning: learners trained in the simulator against the power of two, in real nodes; DAYS=3 DAY_SECONDS=45
+live-learning: all $(B)/bench/live_learning
+	$(Q)rm -rf $(B)/learners
+	$(Q)$(B)/p2pfaas-sim sim --quiet --learners $(B)/learners sim/scenarios/day-long.yaml >/dev/null
+	$(Q)$(B)/bench/live_learning $(B)/p2pfaas sim/scenarios/day-long.yaml $(B)/learners $(or $(DAYS),3) $(or $(DAY_SECONDS),45)
 
 ## live-vs-sim: real nodes against their simulation, figure by figure; QUICK=1 takes a minute
 live-vs-sim: all $(B)/bench/live_vs_sim

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { CLUSTER_MAX = 8, CLUSTER_ERRLEN = 512 };
+enum { CLUSTER_MAX = 12, CLUSTER_ERRLEN = 512 };
 
 struct cluster_node {
     char id[16];      /* "n1", … */

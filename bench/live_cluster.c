@@ -9,7 +9,7 @@
 #include "bench/live_private.h"
 #include "engine/engine.h"
 
-enum { CONFIG_BYTES = 32768, LONGEST_SECONDS = 600, MOST_DEADLINE_SECONDS = 3600 };
+enum { LIVE_PATH = 512, LONGEST_SECONDS = 600, MOST_DEADLINE_SECONDS = 3600 };
 
 /* ---- what can be had ---- */
 
@@ -73,11 +73,6 @@ int live_check(const struct scenario *s, char err[P2P_ERRLEN])
 {
     if (check_run(s, err) || check_network(s, err))
         return -1;
-    for (unsigned g = 0; g < s->n_groups; g++)
-        if (s->group[g].speed < 1 || s->group[g].speed > 1)
-            return refuse(s, s->group[g].line, err,
-                          "nodes.%s.speed: %g; allowed live: 1, as all nodes share this machine",
-                          s->group[g].name, s->group[g].speed);
     for (unsigned i = 0; i < s->n_functions; i++) {
         const struct sim_function_config *f = &s->function[i];
 
@@ -95,7 +90,29 @@ int live_check(const struct scenario *s, char err[P2P_ERRLEN])
 
 /* ---- the processes ---- */
 
-static char *config_of(const struct live_setup *setup)
+static void write_parameters(FILE *f, const struct group_learner *l)
+{
+    fputs(l->by_order ? "[" : "{", f);
+    for (unsigned i = 0; i < l->n_parameters; i++) {
+        if (!l->by_order)
+            fprintf(f, "'%s': ", l->parameters[i].name);
+        fprintf(f, "'%s'%s", l->parameters[i].value, i + 1 < l->n_parameters ? ", " : "");
+    }
+    fputs(l->by_order ? "]" : "}", f);
+}
+
+static void write_learner(FILE *f, const struct group_learner *l)
+{
+    fprintf(f, "learner:\n  plugin: '%s'\n  parameters: ", l->plugin);
+    write_parameters(f, l);
+    fprintf(f,
+            "\n  most_episodes: %" PRId64 "\n  expiry: %" PRId64 "us\n  batch: %" PRId64
+            "\n  batch_interval: %" PRId64 "us\n",
+            l->most_episodes, l->expiry / 1000, l->batch, l->batch_interval / 1000);
+}
+
+/* Of the nodes of a group. */
+static char *config_of(const struct live_setup *setup, const struct group_config *g)
 {
     const struct scenario *s = setup->scenario;
     char *text = NULL;
@@ -108,16 +125,18 @@ static char *config_of(const struct live_setup *setup)
             "node: {threads: 1, pin: false}\n"
             "log: {level: warn}\n"
             "plugins: {folder: '%s'}\n"
-            "scheduler: {plugin: local, max_hops: %" PRId64 ", probe_timeout: %" PRId64 "us}\n"
-            "functions:\n",
+            "scheduler: {plugin: local, max_hops: %" PRId64 ", probe_timeout: %" PRId64 "us}\n",
             setup->plugins, s->network.max_hops, s->network.probe_timeout / 1000);
+    if (g->learner.plugin[0])
+        write_learner(f, &g->learner);
+    fputs("functions:\n", f);
     for (unsigned i = 0; i < s->n_functions; i++) {
         int64_t deadline_us = s->function[i].deadline / 1000;
 
         fprintf(f,
-                "  '%s': {mode: http, start: ahead, command: ['${BIN}/functions/sleep'], timeout: "
-                "%ds, deadline: %" PRId64 "us}\n",
-                s->function[i].name, MOST_DEADLINE_SECONDS,
+                "  '%s': {mode: http, start: ahead, command: ['${BIN}/functions/sleep', '%.9g'], "
+                "timeout: %ds, deadline: %" PRId64 "us}\n",
+                s->function[i].name, g->speed, MOST_DEADLINE_SECONDS,
                 deadline_us ? deadline_us : (int64_t)MOST_DEADLINE_SECONDS * 1000000);
     }
     if (fclose(f) == 0)
@@ -126,28 +145,92 @@ static char *config_of(const struct live_setup *setup)
     return NULL;
 }
 
+/* A node writes its file when it stops: it gets a copy. */
+static int copy_learner(const struct live *l, unsigned node, const char *file, char to[LIVE_PATH],
+                        char *err)
+{
+    char from[LIVE_PATH], block[4096];
+    unsigned first = 0, g = live_group(l->setup->scenario, node);
+    FILE *in, *out = NULL;
+    size_t n;
+    int rc = -1;
+
+    for (unsigned i = 0; i < g; i++)
+        first += (unsigned)l->setup->scenario->group[i].count;
+    scenario_learner_file(file, l->setup->scenario->group[g].name, node - first, from,
+                          sizeof(from));
+    snprintf(to, LIVE_PATH, "%s/n%u.learner", l->cluster.dir, node + 1);
+    in = fopen(from, "re");
+    if (in)
+        out = fopen(to, "we");
+    while (out && (n = fread(block, 1, sizeof(block), in)) > 0)
+        fwrite(block, 1, n, out);
+    if (out)
+        rc = ferror(in) | ferror(out) ? -1 : 0;
+    if (out && fclose(out))
+        rc = -1;
+    if (in)
+        fclose(in);
+    if (rc)
+        snprintf(err, CLUSTER_ERRLEN, "%.200s: cannot be read, or copied to %.200s", from, to);
+    return rc;
+}
+
+/* Nodes of the group that start read it; none must find it half written. */
+static void name_config(struct live *l, unsigned group)
+{
+    snprintf(l->cluster.config, sizeof(l->cluster.config), "%s/group-%u.yaml", l->cluster.dir,
+             group);
+}
+
+static int write_config(struct live *l, unsigned group, char *err)
+{
+    char *text = config_of(l->setup, &l->setup->scenario->group[group]);
+    FILE *f;
+    bool good;
+
+    name_config(l, group);
+    f = text ? fopen(l->cluster.config, "we") : NULL;
+    good = f && fputs(text, f) >= 0;
+    if (f && fclose(f))
+        good = false;
+    free(text);
+    if (!good)
+        snprintf(err, CLUSTER_ERRLEN, "%s: cannot be written", l->cluster.config);
+    return good ? 0 : -1;
+}
+
 static int launch(struct live *l, unsigned node, char *err)
 {
-    const struct group_config *g = &l->setup->scenario->group[live_group(l->setup->scenario, node)];
-    char slots[48], queue[48], fallback[48];
-    const char *settings[] = {slots, queue, fallback, NULL};
+    unsigned group = live_group(l->setup->scenario, node);
+    const struct group_config *g = &l->setup->scenario->group[group];
+    char slots[48], queue[48], fallback[48], path[LIVE_PATH], file[LIVE_PATH + 16];
+    const char *settings[] = {slots, queue, fallback, NULL, NULL};
 
     snprintf(slots, sizeof(slots), "node.slots=%" PRId64, g->slots);
     snprintf(queue, sizeof(queue), "node.queue=%" PRId64, g->queue);
     snprintf(fallback, sizeof(fallback), "scheduler.fallback=%s",
              g->fallback == ENGINE_FALLBACK_REJECT ? "reject" : "local");
+    if (g->learner.plugin[0] && g->learner.file[0]) {
+        if (copy_learner(l, node, g->learner.file, path, err))
+            return -1;
+        snprintf(file, sizeof(file), "learner.file=%s", path);
+        settings[3] = file;
+    }
+    name_config(l, group);
     return cluster_launch(&l->cluster, node, settings, err);
 }
 
 int live_start(struct live *l, const struct live_setup *setup, char err[P2P_ERRLEN])
 {
-    char *config = config_of(setup), why[CLUSTER_ERRLEN] = "out of memory";
+    char why[CLUSTER_ERRLEN];
     unsigned n = setup->scenario->n_nodes;
-    int rc = -1;
+    int rc;
 
     *l = (struct live){.setup = setup};
-    if (config)
-        rc = cluster_init(&l->cluster, setup->binary, n, config, why);
+    rc = cluster_init(&l->cluster, setup->binary, n, "", why);
+    for (unsigned g = 0; rc == 0 && g < setup->scenario->n_groups; g++)
+        rc = write_config(l, g, why);
     for (unsigned i = 0; rc == 0 && i < n; i++)
         rc = launch(l, i, why);
     for (unsigned i = 0; rc == 0 && i < n; i++)
@@ -157,8 +240,7 @@ int live_start(struct live *l, const struct live_setup *setup, char err[P2P_ERRL
         rc = -1;
     }
     if (rc)
-        snprintf(err, P2P_ERRLEN, "%s", why);
-    free(config);
+        snprintf(err, P2P_ERRLEN, "%.250s", why);
     return rc;
 }
 

@@ -252,7 +252,7 @@ int learning_allows(const struct offer *o, const struct instance *i, char err[P2
         return 0;
     snprintf(err, P2P_ERRLEN,
              "%s: it needs a learner, and none is selected; a node has learner.plugin in "
-             "plugins.yaml, the simulator has none",
+             "plugins.yaml, a scenario nodes.NAME.learner",
              i->g.name);
     return -1;
 }

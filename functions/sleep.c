@@ -1,6 +1,6 @@
 /*
- * sleep - answers after ?us=N microseconds (10 ms), without using a processor meanwhile:
- * a slot is busy, the machine is not.
+ * sleep [SPEED] - answers after ?us=N microseconds (10 ms), divided by the speed (1), without
+ * using a processor meanwhile: a slot is busy, the machine is not.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "functions/serve.h"
 
 static const long MOST_US = 600000000;
+static double speed = 1;
 
 static void handle(struct invocation *in)
 {
@@ -18,6 +19,7 @@ static void handle(struct invocation *in)
     long us = serve_query(in, "us", 10000);
 
     clock_gettime(CLOCK_MONOTONIC, &until);
+    us = (long)((double)us / speed);
     us = us < 0 ? 0 : us > MOST_US ? MOST_US : us;
     until.tv_sec += us / 1000000;
     until.tv_nsec += us % 1000000 * 1000;
@@ -35,7 +37,13 @@ static void handle(struct invocation *in)
         in->out_len = (size_t)snprintf(in->out, 48, "{\"us\":%ld}\n", us);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        speed = strtod(argv[1], NULL);
+    if (!(speed >= 1e-3 && speed <= 1e3)) {
+        fprintf(stderr, "sleep %s: allowed: a speed from 0.001 to 1000\n", argv[1]);
+        return 2;
+    }
     return serve_waiting(handle);
 }

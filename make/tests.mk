@@ -44,6 +44,11 @@ figure-claim: all
 	    $(CLAIM) --y probes $(CLAIM_THEORY) --out docs/figures/paper-claim-probes.$$f || exit 1; done; \
 	    rm -f docs/figures/*.gp
 
+.PHONY: figure-learning
+## figure-learning: docs/figures/learning-*, of some minutes of simulations, and the table of docs/learning.md
+figure-learning: all
+	$(Q)scripts/figure-learning $(B)/p2pfaas-sim $(B)/learning docs/figures
+
 # Plugins are linked into their tests under a name of their own.
 $(B)/tests/plugins/linked/%.o: plugins/%.c $(B)/flags
 	@mkdir -p $(@D)

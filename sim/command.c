@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/paths.h"
 #include "sim/output.h"
+#include "sim/plugins.h"
 #include "sim/report.h"
 #include "sim/runner.h"
 #include "sim/trace_log.h"
@@ -217,59 +217,6 @@ static int read_options(struct options *o, int argc, char **argv)
     return 0;
 }
 
-/* ---- plugins ---- */
-
-/* What the command line says, what the scenario says, or where this program is installed;
- * malloc'ed. */
-static char *find_plugins(const struct options *o, const struct scenario *s)
-{
-    const char *folder = o->plugins ? o->plugins : s->plugins;
-    char *installed = o->plugins ? NULL : path_expand("${LIB}/plugins", PATH_MAX);
-
-    if (installed && access(folder, R_OK) && access(installed, R_OK) == 0)
-        return installed;
-    free(installed);
-    return strdup(folder);
-}
-
-/* A catalog opens copies of the plugins, in a folder of its own. */
-struct plugins {
-    struct catalog *catalog;
-    char *folder, copies[PATH_MAX];
-};
-
-static int open_plugins(struct plugins *p, const struct options *o, const struct scenario *s,
-                        char *err)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    p->catalog = NULL;
-    p->copies[0] = '\0';
-    p->folder = find_plugins(o, s);
-    if (!p->folder) {
-        snprintf(err, P2P_ERRLEN, "out of memory");
-        return -1;
-    }
-    snprintf(p->copies, sizeof(p->copies), "%s/p2pfaas-sim-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
-    if (!mkdtemp(p->copies)) {
-        snprintf(err, P2P_ERRLEN, "%.200s: cannot be made; set TMPDIR to a folder for it",
-                 p->copies);
-        p->copies[0] = '\0';
-        return -1;
-    }
-    p->catalog = catalog_new(p->folder, p->copies, err);
-    return p->catalog && catalog_scan(p->catalog, NULL, NULL, err) >= 0 ? 0 : -1;
-}
-
-static void close_plugins(struct plugins *p)
-{
-    if (p->catalog)
-        catalog_free(p->catalog); /* and the folder */
-    else if (p->copies[0])
-        rmdir(p->copies);
-    free(p->folder);
-}
-
 /* ---- results ---- */
 
 struct session {
@@ -408,7 +355,7 @@ static void widest_label(struct session *s)
 static int simulate(struct session *s, const struct scenario *first, struct trace *trace, char *err)
 {
     const struct options *o = s->options;
-    struct plugins plugins;
+    struct sim_plugins plugins;
     struct runner_setup setup = {.file = o->file,
                                  .sweep = &s->sweep,
                                  .overrides = o->set,
@@ -422,7 +369,7 @@ static int simulate(struct session *s, const struct scenario *first, struct trac
                                  .cancelled = &interrupted,
                                  .done = on_point,
                                  .ctx = s};
-    int rc = open_plugins(&plugins, o, first, err);
+    int rc = sim_plugins_open(&plugins, o->plugins, first, err);
 
     if (rc == 0)
         rc = open_outputs(s, err);
@@ -443,7 +390,7 @@ static int simulate(struct session *s, const struct scenario *first, struct trac
             rc = -1;
         }
     }
-    close_plugins(&plugins);
+    sim_plugins_close(&plugins);
     return rc;
 }
 

@@ -104,6 +104,7 @@ struct node {
     struct p2p_peer *peers;    /* as the plugin sees them */
     uint32_t n_peers;
     uint16_t group;
+    uint32_t nth;       /* of its group */
     uint8_t downs;      /* faults that keep it down */
     bool listed;        /* in the others' lists */
     uint32_t side;      /* of partitions: see faults.c */

@@ -1,5 +1,6 @@
 #include "sim/scenario.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,21 @@ void scenario_place(const struct scenario *s, int line, char *out, size_t size)
         snprintf(out, size, "%.120s:%d", s->file, line);
     else
         snprintf(out, size, "%.120s", s->file);
+}
+
+bool scenario_learner_file(const char *file, const char *group, uint32_t nth, char *out,
+                           size_t size)
+{
+    static const char mark[] = "{node}";
+    const char *at = strstr(file, mark);
+    int n;
+
+    if (at)
+        n = snprintf(out, size, "%.*s%s-%" PRIu32 "%s", (int)(at - file), file, group, nth,
+                     at + strlen(mark));
+    else
+        n = snprintf(out, size, "%s", file);
+    return n >= 0 && (size_t)n < size;
 }
 
 /* ---- the top ---- */

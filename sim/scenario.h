@@ -211,6 +211,11 @@ void scenario_release(struct scenario *s);
  * "first.yaml" for a default. */
 void scenario_place(const struct scenario *s, int line, char *out, size_t size);
 
+/* Where a node finds what its learner knows at the start: the group's file with the node's name
+ * in the place of "{node}".  False when it does not fit. */
+bool scenario_learner_file(const char *file, const char *group, uint32_t nth, char *out,
+                           size_t size);
+
 /* Every key: help, what is allowed, default. */
 void scenario_print_keys(FILE *out);
 

@@ -23,6 +23,7 @@ static void init_node(struct simulation *s, uint32_t id, unsigned group, uint32_
 
     n->sim = s;
     n->group = (uint16_t)group;
+    n->nth = nth;
     n->speed = (float)g->speed;
     n->last = &n->first;
     n->view = (struct p2p_node){.size = sizeof(n->view),

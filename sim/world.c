@@ -1,6 +1,7 @@
 /*
  * world.c - what the engine asks of the simulated node.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,18 +216,6 @@ static void learner_configure(struct node *n, const struct group_learner *l)
     engine_configure_learner(n->engine, &settings);
 }
 
-static char *path_of_node(const char *file, const char *node)
-{
-    static const char mark[] = "{node}";
-    const char *at = strstr(file, mark);
-    char *path = NULL;
-
-    if (!at)
-        return strdup(file);
-    return asprintf(&path, "%.*s%s%s", (int)(at - file), file, node, at + strlen(mark)) < 0 ? NULL
-                                                                                            : path;
-}
-
 static int refuse(const struct node *n, const char *what, int line, const char *why, char *err)
 {
     const struct scenario *c = n->sim->scenario;
@@ -239,16 +228,16 @@ static int refuse(const struct node *n, const char *what, int line, const char *
 
 static int learner_start(struct node *n, const struct group_learner *l, char *err)
 {
-    char why[P2P_ERRLEN] = "out of memory", *path;
-    int rc;
+    char why[P2P_ERRLEN] = "the path is too long", path[PATH_MAX];
 
     schedule_learning(n);
     if (!l->file[0])
         return 0;
-    path = path_of_node(l->file, node_name(n->sim, n->view.id));
-    rc = path ? engine_learner_load(n->engine, path, why) : -1;
-    free(path);
-    return rc ? refuse(n, "learner.file", l->file_line, why, err) : 0;
+    return !scenario_learner_file(l->file, n->sim->scenario->group[n->group].name, n->nth, path,
+                                  sizeof(path)) ||
+                   engine_learner_load(n->engine, path, why)
+               ? refuse(n, "learner.file", l->file_line, why, err)
+               : 0;
 }
 
 int learners_save(const struct simulation *s, const char *folder, char err[P2P_ERRLEN])

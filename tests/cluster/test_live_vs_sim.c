@@ -132,7 +132,7 @@ static void refuses(const char *options, const char *why)
 static void test_what_cannot_be_run_is_said_before_anything_runs(void **state)
 {
     (void)state;
-    refuses("--set nodes.a.speed=2", "nodes.a.speed: 2; allowed live: 1");
+    refuses("--set network.loss=0.1", "loss 0.1 and bandwidth 0; allowed live: 0");
     refuses("--set nodes.a.slot=2", "did you mean 'slots'?");
     refuses("--set nodes", "allowed: KEY=VALUE");
     refuses("--margin much", "--margin much: allowed: a share");

@@ -76,7 +76,7 @@ static void one_that_needs_a_learner_is_refused_without(void **state)
     fake_select(f, "asker");
     assert_int_equal(fake_try_select(f, "needy", NULL), -1);
     assert_string_equal(f->err, "needy: it needs a learner, and none is selected; a node has "
-                                "learner.plugin in plugins.yaml, the simulator has none");
+                                "learner.plugin in plugins.yaml, a scenario nodes.NAME.learner");
     assert_int_equal(fake_said(f, "a init"), 1);
     pupil_select(f, "pupil");
     assert_int_equal(fake_try_select(f, "mute", NULL), -1);

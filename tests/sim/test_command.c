@@ -221,7 +221,7 @@ static void what_cannot_run_is_1(void **state)
     command_refuses(once, LIST("-q", "-o", file), 1, LIST("/file: "));
     command_refuses(once, LIST("-q", "-t", command_path("nowhere/trace")), 1,
                     LIST("/nowhere/trace: "));
-    command_refuses(sweep, LIST("-q", "-t", file), 1, LIST("--trace follows one simulation"));
+    command_refuses(sweep, LIST("-q", "-t", file), 1, LIST("--trace is of one simulation"));
     command_runs(once, LIST("-q", "-o", command_path("out")));
     assert_int_equal(command_code, 0);
     command_refuses(once, LIST("-q", "-s", "slots=3", "-o", command_path("out")), 1,

@@ -306,7 +306,7 @@ static void a_wrong_call_is_told(void **state)
         {{"--y", "speed", "r", NULL},
          "--y: no metric 'speed'; allowed: loss mean p50 p95 p99 wait "
          "run probes forwards in_deadline jain jain_loss utilisation "
-         "throughput misbehaved"},
+         "throughput reward choices misbehaved"},
         {{"--format", "gif", "r", NULL}, "--format: no format 'gif'; allowed: png svg pdf"},
         {{"--out", "a.tiff", "r", NULL}, "--out: no format 'tiff'; allowed: png svg pdf"},
         {{"--theory", "mm1:x=1", "r", NULL}, "theory mm1: no parameter 'x'; allowed: none"},

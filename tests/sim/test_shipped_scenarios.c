@@ -71,6 +71,12 @@ static void test_paper_claim(void **state)
     is_right("paper-claim", 50, 400);
 }
 
+static void test_day_long(void **state)
+{
+    (void)state;
+    is_right("day-long", 1, 12);
+}
+
 static void test_a_setting_goes_over_the_sweep_of_another_key(void **state)
 {
     struct scenario_override o[1 + SWEEP_MAX_AXES] = {{"nodes.node.count", "3", NULL}};
@@ -98,6 +104,7 @@ int main(void)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_traffic),
         cmocka_unit_test(test_paper_claim),
+        cmocka_unit_test(test_day_long),
         cmocka_unit_test(test_a_setting_goes_over_the_sweep_of_another_key)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
