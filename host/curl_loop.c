@@ -368,6 +368,8 @@ static void set_options(struct curl_transfer *t, const struct curl_request *r)
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, to_ms(r->connect_ns));
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, to_ms(r->timeout_ns));
     curl_easy_setopt(e, CURLOPT_URL, r->url);
+    if (r->unix_socket)
+        curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
     set_method(e, r);
 }
 

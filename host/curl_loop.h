@@ -26,6 +26,7 @@ struct curl_transfer;
 struct curl_request {
     /* In, and unchanged until the end. */
     const char *url;            /* http:// or https:// */
+    const char *unix_socket;    /* path of the socket to connect to; NULL = as the URL says */
     const char *method;         /* NULL = GET, or POST when there is a body */
     const char *const *headers; /* "Name: value" …, NULL; copied.  NULL = none */
     const void *body;           /* NULL = none */

@@ -342,6 +342,7 @@ static void run_here(struct job *j, uint64_t now)
     run->status = 0;
     run->err[0] = '\0';
     run->may_have_run = run->cold = false;
+    run->cold_start = (struct cold_start){0};
     run->state = NULL;
     http_response_clear(&j->x.response);
     limit_answer(j);

@@ -31,7 +31,7 @@ struct program {
     enum program_state state;
     bool start_posted, hung_posted;
     struct endpoint endpoint;
-    struct program_waiter *first, *last;
+    struct served_waiter *first, *last;
     char why[P2P_ERRLEN]; /* it is not ready */
     unsigned strikes;     /* ends in a row without a good life between */
     /* The home thread's. */
@@ -52,7 +52,7 @@ struct program {
 
 /* ---- the line, under the lock ---- */
 
-static void line_add(struct program *p, struct program_waiter *w)
+static void line_add(struct program *p, struct served_waiter *w)
 {
     w->in_line = true;
     w->next = NULL;
@@ -64,7 +64,7 @@ static void line_add(struct program *p, struct program_waiter *w)
     p->last = w;
 }
 
-static void line_remove(struct program *p, struct program_waiter *w)
+static void line_remove(struct program *p, struct served_waiter *w)
 {
     if (w->prev)
         w->prev->next = w->next;
@@ -80,7 +80,7 @@ static void line_remove(struct program *p, struct program_waiter *w)
 /* Calls up everybody, each on its own thread. */
 static void line_call(struct program *p, bool failed)
 {
-    struct program_waiter *w;
+    struct served_waiter *w;
 
     while ((w = p->first)) {
         line_remove(p, w);
@@ -90,34 +90,23 @@ static void line_call(struct program *p, bool failed)
     }
 }
 
-const char *program_name(const struct program *p)
+static const struct function_config *program_config(const struct program *p)
 {
-    return p->config->name;
+    return p->config;
 }
 
-bool program_is_idempotent(const struct program *p)
-{
-    return p->config->idempotent;
-}
-
-bool program_ready(struct program *p, struct endpoint *at)
+static bool program_take(struct program *p, struct served_waiter *w)
 {
     bool ready;
 
     pthread_mutex_lock(&p->lock);
     ready = p->state == READY;
-    *at = p->endpoint;
+    w->endpoint = p->endpoint;
     pthread_mutex_unlock(&p->lock);
     return ready;
 }
 
-void program_answered(struct program *p)
-{
-    if (p->timeouts)
-        p->timeouts = 0;
-}
-
-void program_timed_out(struct program *p)
+static void program_timed_out(struct program *p)
 {
     if (++p->timeouts < MOST_TIMEOUTS)
         return;
@@ -129,7 +118,16 @@ void program_timed_out(struct program *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-bool program_wait(struct program *p, struct program_waiter *w)
+static void program_give(struct program *p, struct served_waiter *w, enum place_use how)
+{
+    (void)w;
+    if (how == PLACE_TIMED_OUT)
+        program_timed_out(p);
+    else if (how == PLACE_ANSWERED && p->timeouts)
+        p->timeouts = 0;
+}
+
+static bool program_wait(struct program *p, struct served_waiter *w)
 {
     bool cold = false;
 
@@ -149,7 +147,7 @@ bool program_wait(struct program *p, struct program_waiter *w)
     return cold;
 }
 
-bool program_leave(struct program *p, struct program_waiter *w)
+static bool program_leave(struct program *p, struct served_waiter *w)
 {
     bool was_in_line;
 
@@ -161,12 +159,22 @@ bool program_leave(struct program *p, struct program_waiter *w)
     return was_in_line;
 }
 
-void program_why(struct program *p, char out[P2P_ERRLEN])
+static int program_why(struct program *p, char out[P2P_ERRLEN])
 {
     pthread_mutex_lock(&p->lock);
     snprintf(out, P2P_ERRLEN, "%s", p->why[0] ? p->why : "the program did not become ready");
     pthread_mutex_unlock(&p->lock);
+    return 502;
 }
+
+const struct supply program_supply = {
+    .config = program_config,
+    .take = program_take,
+    .wait = program_wait,
+    .leave = program_leave,
+    .give = program_give,
+    .why = program_why,
+};
 
 /* ---- the program's output ---- */
 

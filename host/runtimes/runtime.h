@@ -24,6 +24,12 @@ enum run_result {
     RUN_CANCELLED  /* by runtime->cancel */
 };
 
+/* How long a run waited for a place of its own making, phase by phase. */
+enum cold_phase { COLD_CREATE, COLD_START, COLD_READY, COLD_ANSWER, COLD_PHASES };
+struct cold_start {
+    uint64_t phase_ns[COLD_PHASES]; /* all 0: it waited for nothing, or that is not known */
+};
+
 /* One run.  Embedded in the job; belongs to the reactor's thread. */
 struct run {
     /* In. */
@@ -35,11 +41,12 @@ struct run {
     void *owner;
     /* Out. */
     struct http_response *response; /* initialised and empty */
-    int status;                     /* HTTP status to give unless RUN_ANSWERED: 500, 502, 504 */
+    int status;                     /* HTTP status to give unless RUN_ANSWERED: 500 to 504 */
     char err[P2P_ERRLEN];           /* the reason, with the tail of stderr */
     uint64_t ended_ns;
     bool may_have_run; /* false: no byte reached the function */
     bool cold;         /* it waited for the program to start */
+    struct cold_start cold_start;
     /* Private to the runtime: `memory` saves it an allocation a run. */
     void *state;
     struct task task;
