@@ -15,9 +15,7 @@ static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const fallbacks[] = {"local", "reject", NULL};
 static const char *const sources[] = {"p2p", "etcd", "none", NULL};
-static const char *const runtimes[] = {"process", NULL};
-static const char *const modes[] = {"fork", "http", NULL};
-static const char *const starts[] = {"on_first_use", "ahead", NULL};
+static const char *const pulls[] = {"missing", "never", "always", NULL};
 
 #define INT P2P_PARAM_INT
 #define BOOL P2P_PARAM_BOOL
@@ -141,27 +139,15 @@ static const struct p2p_param security_keys[] = {
          "serve peers and administration beyond loopback without secret and password"),
     P2P_PARAM_END};
 
-static const struct p2p_param function_keys[] = {
-    CHOICE(struct function_config, runtime, FUNCTION_PROCESS, runtimes, "how it is run"),
-    CHOICE(struct function_config, mode, FUNCTION_FORK, modes,
-           "fork: a program a call; http: a long-lived program that listens on PORT"),
-    CHOICE(struct function_config, start, FUNCTION_ON_FIRST_USE, starts,
-           "http: when the program is started"),
-    STRING(struct function_config, directory, "", "working directory; empty: the node's"),
-    STRING(struct function_config, content_type, "application/octet-stream", "fork: of its answer"),
-    BOOL(struct function_config, cgi_headers, false,
-         "fork: its answer begins with header lines and an empty line, as in CGI"),
-    DURATION(
-        struct function_config, timeout, 30 * SECOND, 1e6, 24 * HOUR,
-        "time for one run; then the answer is 504 and the program is killed (http: after three "
-        "in a row)"),
-    DURATION(struct function_config, deadline, 60 * SECOND, 1e6, 24 * HOUR,
-             "time from a job's arrival to its answer, waiting and forwarding included"),
-    SIZE(struct function_config, output, 0, 0, 1 << 30, "an answer's body; 0: as limits.body"),
-    DURATION(struct function_config, start_timeout, 10 * SECOND, 1e6, HOUR,
-             "http: time until it accepts connections"),
-    BOOL(struct function_config, idempotent, false,
-         "may be run again when it is unknown whether it ran"),
+static const struct p2p_param docker_keys[] = {
+    STRING(struct docker_config, socket, "/var/run/docker.sock",
+           "of the Docker daemon that runs functions of runtime docker"),
+    CHOICE(struct docker_config, pull, PULL_MISSING, pulls,
+           "when an image is fetched from its registry"),
+    DURATION(struct docker_config, pull_timeout, 300 * SECOND, SECOND, HOUR,
+             "time to fetch an image"),
+    BOOL(struct docker_config, keep, false,
+         "containers go on when the node stops; it takes them up again at its next start"),
     P2P_PARAM_END};
 
 const struct config_section config_sections[] = {
@@ -174,8 +160,8 @@ const struct config_section config_sections[] = {
     {"peers", peers_keys, offsetof(struct config, peers)},
     {"discovery", discovery_keys, offsetof(struct config, discovery)},
     {"security", security_keys, offsetof(struct config, security)},
+    {"docker", docker_keys, offsetof(struct config, docker)},
     {NULL, NULL, 0}};
-const struct p2p_param *const config_function_keys = function_keys;
 
 const void *config_section(const struct config *c, const char *section)
 {
@@ -361,22 +347,6 @@ struct peer_config *config_add_peer(struct peer_list l, const char *name, const 
 
 /* ---- life ---- */
 
-static void free_list(char **list)
-{
-    for (char **s = list; s && *s; s++)
-        free(*s);
-    free(list);
-}
-
-static void free_function(struct function_config *f)
-{
-    params_release(function_keys, f);
-    free((char *)(uintptr_t)f->name);
-    free_list(f->command);
-    free_list(f->environment);
-    memset(f, 0, sizeof(*f));
-}
-
 void config_release(struct config *c)
 {
     for (const struct config_section *s = config_sections; s->name; s++)
@@ -386,7 +356,7 @@ void config_release(struct config *c)
     config_clear_peers(config_peers(c));
     config_clear_peers(config_seeds(c));
     for (unsigned i = 0; i < c->n_functions; i++)
-        free_function(&c->function[i]);
+        config_release_function(&c->function[i]);
     free(c->function);
     free(c->lines);
     free(c->file);
@@ -508,6 +478,9 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
         free((char *)(uintptr_t)c->node.id);
         c->node.id = strdup(self.text);
     }
+    c->docker.node = c->node.id;
+    for (unsigned i = 0; i < c->n_functions; i++)
+        c->function[i].docker = &c->docker;
     return c->node.id ? 0 : -1;
 }
 

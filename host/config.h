@@ -130,7 +130,18 @@ struct security_config {
     bool trust_network; /* serve peers and administration beyond loopback without them */
 };
 
-enum function_runtime { FUNCTION_PROCESS };
+enum image_pull { PULL_MISSING, PULL_NEVER, PULL_ALWAYS };
+
+struct docker_config {
+    const char *socket;   /* of the daemon, /var/run/docker.sock */
+    int64_t pull;         /* enum image_pull */
+    int64_t pull_timeout; /* 5m */
+    bool keep;            /* containers go on when the node stops */
+    const char *node;     /* node.id */
+};
+
+enum { DOCKER_MOST_REPLICAS = 64 };
+enum function_runtime { FUNCTION_PROCESS, FUNCTION_DOCKER };
 enum function_mode { FUNCTION_FORK, FUNCTION_HTTP };
 enum function_start { FUNCTION_ON_FIRST_USE, FUNCTION_AHEAD };
 
@@ -148,6 +159,17 @@ struct function_config {
     int64_t output;           /* most bytes of an answer; 0 = limits.body */
     int64_t start_timeout;    /* http: until it accepts connections, 10s */
     bool idempotent;          /* may be run again when it is unknown whether it ran */
+    /* Of runtime docker. */
+    const char *image, *network; /* network "" = Docker's bridge */
+    int64_t memory;              /* of a container; 0 = no limit */
+    double cpu;                  /* cores; 0 = no limit */
+    int64_t pids, port;
+    bool read_only;
+    int64_t replicas_min, replicas_max;
+    int64_t concurrency;                /* calls that a container has at once */
+    int64_t warm;                       /* containers created ahead */
+    int64_t idle_timeout;               /* 1m */
+    const struct docker_config *docker; /* the node's */
 };
 
 struct config {
@@ -167,6 +189,7 @@ struct config {
     unsigned n_peers;
     struct discovery_config discovery;
     struct security_config security;
+    struct docker_config docker;
     struct function_config *function;
     unsigned n_functions;
 };
@@ -177,6 +200,8 @@ struct config {
 int config_load(struct config *c, const char *file, const char *const *overrides,
                 unsigned n_overrides, char err[P2P_ERRLEN]);
 void config_release(struct config *c);
+/* Would the one run as the other does? */
+bool config_same_function(const struct function_config *a, const struct function_config *b);
 
 /* Calls for each plain key of each section: for --help and for the test that
  * plugins.yaml documents all of them. */

@@ -246,6 +246,7 @@ static int read_function(struct reader *r, void *ctx, const char *key, const yam
 {
     struct config *c = config_of(r);
     struct function_config *grown, *f;
+    char why[P2P_ERRLEN];
 
     (void)ctx;
     if (!is_function_name(key))
@@ -269,16 +270,8 @@ static int read_function(struct reader *r, void *ctx, const char *key, const yam
     if (params_defaults(config_function_keys, f, r->err) ||
         reader_each(r, value, "functions", read_function_key, f))
         return -1;
-    for (char **s = f->environment; s && *s && f->mode == FUNCTION_HTTP; s++)
-        if (strncmp(*s, "PORT=", 5) == 0)
-            return reader_fail(
-                r, key_at,
-                "functions.%s.environment.PORT: in mode http the node says which port; "
-                "allowed: other names",
-                key);
-    if (!f->command)
-        return reader_fail(
-            r, key_at, "functions.%s has no command; allowed: a program and its arguments", key);
+    if (config_check_function(f, why))
+        return reader_fail(r, key_at, "%.230s", why);
     return 0;
 }
 

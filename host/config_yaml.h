@@ -1,6 +1,6 @@
 /*
- * config_yaml.h - what config.c (the tables), config_yaml.c (the file) and
- * config_override.c (--set) share.  Private to them.
+ * config_yaml.h - what config.c and config_function.c (the tables), config_yaml.c (the
+ * file) and config_override.c (--set) share.  Private to them.
  */
 #ifndef HOST_CONFIG_YAML_H
 #define HOST_CONFIG_YAML_H
@@ -14,6 +14,9 @@ struct config_section {
 };
 extern const struct config_section config_sections[];
 extern const struct p2p_param *const config_function_keys;
+/* Of a function that is read whole: 0, or -1 with "functions.NAME…". */
+int config_check_function(const struct function_config *f, char err[P2P_ERRLEN]);
+void config_release_function(struct function_config *f);
 
 /* 0, or -1 with "FILE:LINE: section.key: …". */
 int config_read_file(struct config *c, const char *file, char err[P2P_ERRLEN]);

@@ -113,24 +113,11 @@ static uint32_t intern(struct function_names *names, const char *name)
     return id;
 }
 
-static bool same_list(char *const *a, char *const *b)
+static const struct runtime *runtime_of(const struct function_config *f)
 {
-    if (!a || !b)
-        return a == b;
-    for (; *a && *b; a++, b++)
-        if (strcmp(*a, *b) != 0)
-            return false;
-    return !*a && !*b;
-}
-
-static bool same(const struct function_config *a, const struct function_config *b)
-{
-    return strcmp(a->name, b->name) == 0 && a->runtime == b->runtime && a->mode == b->mode &&
-           a->start == b->start && same_list(a->command, b->command) &&
-           same_list(a->environment, b->environment) && strcmp(a->directory, b->directory) == 0 &&
-           strcmp(a->content_type, b->content_type) == 0 && a->cgi_headers == b->cgi_headers &&
-           a->timeout == b->timeout && a->deadline == b->deadline && a->output == b->output &&
-           a->start_timeout == b->start_timeout && a->idempotent == b->idempotent;
+    if (f->runtime == FUNCTION_DOCKER)
+        return &runtime_docker;
+    return f->mode == FUNCTION_HTTP ? &runtime_server : &runtime_fork;
 }
 
 static struct function *open_function(struct shared_config *c, const struct function_config *fc,
@@ -144,7 +131,7 @@ static struct function *open_function(struct shared_config *c, const struct func
     f->config = fc;
     f->owner = shared_config_ref(c);
     f->home = home;
-    f->runtime = fc->mode == FUNCTION_HTTP ? &runtime_server : &runtime_fork;
+    f->runtime = runtime_of(fc);
     f->program = f->runtime->open(fc, home, f->error);
     return f;
 }
@@ -153,7 +140,7 @@ static struct function *find_same(const struct function_table *old, const struct
 {
     struct function *f = old ? function_table_find(old, c->name, strlen(c->name)) : NULL;
 
-    return f && f->program && same(f->config, c) ? function_ref(f) : NULL;
+    return f && f->program && config_same_function(f->config, c) ? function_ref(f) : NULL;
 }
 
 struct function_table *function_table_new(struct shared_config *c, struct function_table *old,

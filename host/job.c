@@ -303,6 +303,7 @@ static void on_ran(struct run *run, enum run_result result)
     slots_give(&s->node->slots);
     if (run->cold)
         metrics_count(&s->metrics, COUNT_COLD_STARTS);
+    metrics_cold_start(&s->metrics, j->function->id, &run->cold_start);
     if (j->abandoned) {
         give_up(j, where);
     } else if (result == RUN_ANSWERED) {

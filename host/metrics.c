@@ -72,6 +72,17 @@ void metrics_request(struct metrics *m, uint32_t function, int code, enum ran_wh
     add(&f->total_ns, total_ns);
 }
 
+void metrics_cold_start(struct metrics *m, uint32_t function, const struct cold_start *cold)
+{
+    struct function_metrics *f;
+
+    if (!cold->phase_ns[COLD_ANSWER] || !(f = of_function(m, function)))
+        return;
+    add(&f->cold_starts, 1);
+    for (unsigned i = 0; i < COLD_PHASES; i++)
+        add(&f->cold_ns[i], cold->phase_ns[i]);
+}
+
 void metrics_release(struct metrics *m)
 {
     for (unsigned i = 0; i < CONFIG_MAX_FUNCTIONS; i++) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "host/config.h"
+#include "host/runtimes/runtime.h"
 
 /* Where a request's job ended. */
 enum ran_where { RAN_NOWHERE, RAN_HERE, RAN_ON_PEER, RAN_WHERES };
@@ -50,6 +51,7 @@ struct function_metrics {
     struct request_cell *_Atomic cells;
     _Atomic uint64_t bucket[METRICS_BUCKETS];
     _Atomic uint64_t total_ns;
+    _Atomic uint64_t cold_starts, cold_ns[COLD_PHASES]; /* those whose phases are known */
 };
 
 struct metrics {
@@ -60,6 +62,8 @@ struct metrics {
 void metrics_count(struct metrics *m, enum counter c);
 void metrics_request(struct metrics *m, uint32_t function, int code, enum ran_where where,
                      uint64_t total_ns);
+/* Nothing when no phase took time. */
+void metrics_cold_start(struct metrics *m, uint32_t function, const struct cold_start *cold);
 void metrics_release(struct metrics *m);
 
 #endif

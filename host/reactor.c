@@ -36,7 +36,8 @@ int reactor_init(struct reactor *r, char *err)
     r->first = NULL;
     r->last = &r->first;
     r->upstreams = NULL;
-    r->ending = false;
+    r->docker = NULL;
+    r->ending = r->closing = false;
     ev_async_init(&r->wake, on_wake);
     r->wake.data = r;
     ev_async_start(r->loop, &r->wake);

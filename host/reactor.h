@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct upstreams;
+struct docker;
 
 /* A piece of work for another thread; embedded in whatever it is about and not
  * touched by the poster again until it ran. */
@@ -22,6 +23,8 @@ struct task {
 struct reactor {
     struct ev_loop *loop;
     struct upstreams *upstreams; /* keep-alive connections out; set by its owner */
+    struct docker *docker;       /* its Docker daemon, while a function needs one */
+    bool closing;                /* what runs here is closed for good */
     ev_async wake;
     bool ending; /* only what was posted is still run */
     pthread_mutex_t lock;

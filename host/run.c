@@ -87,7 +87,7 @@ void node_shard_ended(struct node *n)
         return;
     ev_timer_stop(main_shard->reactor.loop, &n->stop_timer);
     end_threads(n, n->n_shards);
-    n->closing = true;
+    n->closing = main_shard->reactor.closing = true;
     /* No request looks at the functions any more. */
     for (unsigned i = 0; i < n->n_shards; i++)
         listener_stop(&n->shards[i].listener[SHARD_FRONT]);

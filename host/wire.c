@@ -16,7 +16,8 @@ const char *const wire_proven_request[] = {HOPS,    FROM,   REMAINING,      TRAC
 const char *const wire_proven_answer[] = {
     OUTCOME,   LOAD,     MAX_LOAD,        QUEUE_LENGTH,    HOPS,
     EXECUTION, QUEUEING, PROBING_LIST,    SCHEDULING_LIST, TOTAL_LIST,
-    PEERS_ID,  PEERS_IP, LEARNING_REWARD, "Content-Type",  NULL};
+    PEERS_ID,  PEERS_IP, LEARNING_REWARD, COLD_START_LIST, "Content-Type",
+    NULL};
 
 /* ---- numbers, on the path of every answer ---- */
 
@@ -250,6 +251,7 @@ void wire_refuse(struct exchange *x)
 /* What a peer said of its part of the way. */
 struct peers_part {
     char execution[SECONDS_TEXT], queueing[SECONDS_TEXT];
+    char cold_start[COLD_PHASES * SECONDS_TEXT];
     char probing[LIST_MAX], scheduling[LIST_MAX], total[LIST_MAX]; /* "[…]" or "" */
     char ids[LIST_MAX], ips[LIST_MAX];
     uint32_t hops; /* behind it */
@@ -271,6 +273,7 @@ static void read_part(const struct headers *h, struct peers_part *p)
 {
     take(h, EXECUTION, p->execution, sizeof(p->execution));
     take(h, QUEUEING, p->queueing, sizeof(p->queueing));
+    take(h, COLD_START_LIST, p->cold_start, sizeof(p->cold_start));
     take(h, PROBING_LIST, p->probing, sizeof(p->probing));
     take(h, SCHEDULING_LIST, p->scheduling, sizeof(p->scheduling));
     take(h, TOTAL_LIST, p->total, sizeof(p->total));
@@ -341,6 +344,23 @@ static void add_times(struct headers *h, const char *name, uint64_t own_ns, cons
     add_list(h, name, own, format_seconds(own, own_ns), rest);
 }
 
+/* "[0.080000,0.410000,0.003000,0.001000]"; nothing when no phase took time. */
+static void add_cold_start(struct headers *h, const struct cold_start *cold)
+{
+    char text[COLD_PHASES * SECONDS_TEXT];
+    size_t at = 0;
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < COLD_PHASES; i++) {
+        text[at++] = i ? ',' : '[';
+        at += format_seconds(text + at, cold->phase_ns[i]);
+        sum += cold->phase_ns[i];
+    }
+    text[at++] = ']';
+    if (sum)
+        headers_put(h, COLD_START_LIST, strlen(COLD_START_LIST), text, at);
+}
+
 static const char *outcome_text(const struct job *j, uint32_t outcome)
 {
     if (outcome == P2P_OUT_RAN || outcome == P2P_OUT_FORWARDED)
@@ -409,9 +429,11 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
         add_seconds(h, EXECUTION, j->run_ns);
         if (j->queue_ns)
             add_seconds(h, QUEUEING, j->queue_ns);
+        add_cold_start(h, &j->run.cold_start);
     } else {
         pass_on(h, EXECUTION, rest->execution);
         pass_on(h, QUEUEING, rest->queueing);
+        pass_on(h, COLD_START_LIST, rest->cold_start);
     }
     if (where == RAN_ON_PEER) {
         headers_add(h, PREFIX "Externally-Executed", "True");

@@ -15,6 +15,7 @@
 #define QUEUE_LENGTH "X-P2pfog-Queue-Length" /* as the original spells it */
 #define EXECUTION PREFIX "Timing-Execution-Time-Seconds"
 #define QUEUEING PREFIX "Timing-Queue-Time-Seconds" /* ours; left out when it did not wait */
+#define COLD_START_LIST PREFIX "Timing-Cold-Start-Seconds-List" /* create, start, ready, answer */
 #define PROBING_LIST PREFIX "Timing-Probing-Seconds-List"
 #define SCHEDULING_LIST PREFIX "Timing-Scheduling-Seconds-List"
 #define TOTAL_LIST PREFIX "Timing-Total-Seconds-List"

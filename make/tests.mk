@@ -63,6 +63,13 @@ $(CLUSTER_TESTS): $(B)/tests/cluster/%: $(B)/tests/cluster/%.o $(CLUSTER_HELP) $
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl $(HOST_LIBS) $(TEST_LIBS)
 
 $(B)/tests/cluster/test_bench: TEST_LIBS := -lsqlite3
+# What the images of the tests are made of: they have no libraries.
+IMAGE_PROGRAM := $(B)/tests/cluster/images/function
+$(IMAGE_PROGRAM): tests/cluster/images/function.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -static -o $@ $< -pthread
+$(B)/tests/cluster/test_docker: | $(IMAGE_PROGRAM)
+
 $(B)/tests/cluster/test_live_vs_sim: | $(B)/bench/live_vs_sim
 
 $(TEST_SOS): $(B)/%.so: %.c $(B)/flags

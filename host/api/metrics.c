@@ -104,6 +104,27 @@ static void histogram_of(struct buf *b, struct node *n, uint32_t id)
                (unsigned long long)count);
 }
 
+static void cold_starts_of(struct buf *b, struct node *n, uint32_t id)
+{
+    static const char *const phases[COLD_PHASES] = {"create", "start", "ready", "answer"};
+    const char *name = function_name(&n->names, id);
+    uint64_t count = 0, ns[COLD_PHASES] = {0};
+
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        const struct function_metrics *f = n->shards[i].metrics.function[id];
+
+        count += f ? f->cold_starts : 0;
+        for (unsigned k = 0; f && k < COLD_PHASES; k++)
+            ns[k] += f->cold_ns[k];
+    }
+    for (unsigned k = 0; count > 0 && k < COLD_PHASES; k++)
+        buf_printf(b,
+                   "p2pfaas_cold_start_seconds_sum{function=\"%s\",phase=\"%s\"} %.9f\n"
+                   "p2pfaas_cold_start_seconds_count{function=\"%s\",phase=\"%s\"} %llu\n",
+                   name, phases[k], (double)ns[k] / 1e9, name, phases[k],
+                   (unsigned long long)count);
+}
+
 static void write_requests(struct buf *b, struct node *n)
 {
     say(b, "requests_total", "counter",
@@ -113,6 +134,11 @@ static void write_requests(struct buf *b, struct node *n)
     say(b, "request_seconds", "histogram", "from a complete request to its answer");
     for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
         histogram_of(b, n, id);
+    say(b, "cold_start_seconds", "summary",
+        "of the calls that waited for a container: until it was created, started, ready, and "
+        "had answered");
+    for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
+        cold_starts_of(b, n, id);
 }
 
 static void count_refused(void *ctx, const struct catalog_row *row)

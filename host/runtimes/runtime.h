@@ -1,6 +1,7 @@
 /*
  * runtime.h - how a function is run.  One runtime is one file with one vtable:
- * fork.c (a program a call), server.c (a long-lived program reached by HTTP).
+ * fork.c (a program a call), server.c (a long-lived program reached by HTTP),
+ * docker.c (containers reached by HTTP).
  *
  * A runtime never decides whether a job runs: when run() is called the slot is
  * taken and the answer comes by done().
@@ -69,6 +70,6 @@ struct runtime {
     void (*describe)(struct program *p, char *out, size_t size); /* [any thread] */
 };
 
-extern const struct runtime runtime_fork, runtime_server;
+extern const struct runtime runtime_fork, runtime_server, runtime_docker;
 
 #endif

@@ -116,10 +116,10 @@ static void rest(struct served *s)
 static enum place_use use_of(enum call_result result)
 {
     static const enum place_use uses[] = {[CALL_ANSWERED] = PLACE_ANSWERED,
-                                          [CALL_NOT_SENT] = PLACE_UNUSED,
+                                          [CALL_NOT_SENT] = PLACE_UNREACHABLE,
                                           [CALL_LOST] = PLACE_LOST,
                                           [CALL_TIMEOUT] = PLACE_TIMED_OUT,
-                                          [CALL_BAD] = PLACE_LOST};
+                                          [CALL_BAD] = PLACE_ANSWERED};
 
     return uses[result];
 }

@@ -25,7 +25,7 @@ struct served_waiter {
 };
 
 /* How a place was used by who gives it back. */
-enum place_use { PLACE_UNUSED, PLACE_ANSWERED, PLACE_LOST, PLACE_TIMED_OUT };
+enum place_use { PLACE_UNUSED, PLACE_UNREACHABLE, PLACE_ANSWERED, PLACE_LOST, PLACE_TIMED_OUT };
 
 /* Where the places of a runtime's functions come from.  [all any thread] */
 struct supply {
