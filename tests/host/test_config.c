@@ -477,6 +477,34 @@ static void test_wrong_overrides_are_told(void **state)
     REFUSES_SET(buf_text(&text), "scheduler.parameters.a=1", "more than 64");
 }
 
+static void test_function_in_containers_is_read_and_checked(void **state)
+{
+    (void)state;
+    reads("docker: {socket: /run/d.sock, pull: never, keep: true}\n"
+          "node: {id: n1}\n"
+          "functions:\n  f: {runtime: docker, image: 'a.b:5000/c/d@sha256:12', memory: 64MB, cpu: "
+          "0.5, replicas_max: 3, port: 80}\n",
+          NULL);
+    assert_string_equal(c.docker.socket, "/run/d.sock");
+    assert_int_equal(c.docker.pull, PULL_NEVER);
+    assert_ptr_equal(c.function[0].docker, &c.docker);
+    assert_string_equal(c.function[0].docker->node, "n1");
+    assert_int_equal(c.function[0].memory, 64 << 20);
+    assert_int_equal(c.function[0].replicas_max, 3);
+    assert_null(c.function[0].command);
+    REFUSES(2, "functions:\n  f: {runtime: docker}\n", "functions.f.image", "no name of an image");
+    REFUSES(2, "functions:\n  f: {runtime: docker, image: 'a?b'}\n", "functions.f.image: 'a?b'");
+    REFUSES(2, "functions:\n  f: {runtime: docker, image: a, network: host}\n",
+            "functions.f.network: 'host'");
+    REFUSES(2, "functions:\n  f: {runtime: docker, image: a, memory: 1MB}\n", "functions.f.memory",
+            "6MB");
+    REFUSES(2, "functions:\n  f: {runtime: docker, image: a, replicas_min: 2}\n",
+            "functions.f.replicas_min: 2", "allowed: 0 to 1");
+    REFUSES(2, "functions:\n  f: {runtime: docker, image: a, environment: {PORT: 1}}\n",
+            "functions.f.environment.PORT");
+    REFUSES(2, "functions:\n  f: {runtime: podman, command: a}\n", "process, docker");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
@@ -495,6 +523,7 @@ int main(void)
                                        T(one_file_serves_all_nodes_of_a_cluster),
                                        T(commands_are_lists_or_split_at_blanks),
                                        T(functions_without_a_right_name_or_command_are_told),
+                                       T(function_in_containers_is_read_and_checked),
                                        T(bin_and_lib_are_where_the_program_is),
                                        T(overrides_win_over_the_file),
                                        T(wrong_overrides_are_told)};
