@@ -235,8 +235,8 @@ struct comparison {
 
 static void compare(void *ctx, const char *section, const struct p2p_param *p)
 {
-    static const char *const fixed[] = {"node",    "limits",    "plugins",
-                                        "learner", "discovery", "security", "docker"};
+    static const char *const fixed[] = {"node",      "limits",   "plugins", "learner",
+                                        "discovery", "security", "docker"};
     static const char *const live[] = {"slots", "queue",         "stop_timeout", "plugin",
                                        "file",  "save_interval", "expiry",       "batch_interval"};
     const struct comparison *c = ctx;

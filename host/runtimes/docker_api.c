@@ -1,8 +1,9 @@
 #include "host/runtimes/docker_api.h"
 
+#include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_ANSWER = 4 << 20 };
 static const uint64_t CONNECT_NS = 5000000000;
@@ -33,7 +34,10 @@ static void on_done(struct curl_request *c, struct buf *answer)
     int status = c->complete ? c->status : 0;
     cJSON *json = answer && answer->len ? cJSON_ParseWithLength(answer->data, answer->len) : NULL;
 
-    if (!c->complete && !r->err[0])
+    if (!c->complete && !c->sent)
+        snprintf(r->err, sizeof(r->err), "cannot connect to %.100s: %s", c->unix_socket,
+                 access(c->unix_socket, R_OK | W_OK) ? strerror(errno) : "nobody listens there");
+    else if (!c->complete)
         snprintf(r->err, sizeof(r->err), "no answer of Docker at %.80s: %.120s", c->unix_socket,
                  c->err);
     say_why(r, status, json);

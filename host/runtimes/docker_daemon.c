@@ -92,12 +92,17 @@ static void remove_orphan(struct docker *d, const struct docker_container *c)
 
 static void cancel_all(struct docker *d)
 {
+    struct removal *m, *next;
+
     docker_cancel(&d->ask);
     docker_cancel(&d->events);
-    while (d->removals) {
-        docker_cancel(&d->removals->request);
-        removal_free(d->removals);
+    for (m = d->removals; m; m = next) {
+        next = m->next;
+        docker_cancel(&m->request);
+        free(m);
     }
+    d->removals = NULL;
+    d->n_removals = 0;
 }
 
 void docker_lost(struct docker *d, const char *why)

@@ -299,7 +299,7 @@ static void daemon_that_is_not_there_is_named(void **state)
     (void)state;
     program = runtime->open(&function, &home, err);
     assert_non_null(program);
-    fails(ask("x"), RUN_FAILED, 503, "Docker is not there: no answer of Docker at /tmp/");
+    fails(ask("x"), RUN_FAILED, 503, "Docker is not there: cannot connect to /tmp/");
     daemon_that_works();
     fake_start();
     RUN_UNTIL(fake_asked("/containers/json") == 1 && fake_has_events());
