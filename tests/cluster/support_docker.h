@@ -27,7 +27,7 @@ static inline const char *shell(const char *format, ...) __attribute__((format(p
 
 static inline const char *shell(const char *format, ...)
 {
-    static char out[8192];
+    static char out[64 << 10];
     char command[1024];
     va_list args;
     size_t n;

@@ -256,6 +256,34 @@ static void containers_of_nobody_are_removed(void **state)
     expect(post_text(0, "/function/one", "hello"), 200, "hello");
 }
 
+static void reload(const char *text)
+{
+    FILE *f = fopen(cluster.config, "we");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    kill(cluster.node[0].pid, SIGHUP);
+}
+
+static void reload_replaces_what_changed_and_removes_what_is_gone(void **state)
+{
+    (void)state;
+    need_docker();
+    expect(post_text(0, "/function/one", "hello"), 200, "hello");
+    expect(post_text(0, "/function/again", "hello"), 200, "hello");
+    reload("functions:\n  one: {runtime: docker, image: 'p2pfaas-test:1', memory: 48MB}\n");
+    wait_log(0, "reloaded");
+    wait_containers("again", 0);
+    expect(post_text(0, "/function/one", "hello"), 200, "hello");
+    wait_containers("one", 1);
+    assert_non_null(strstr(shell("docker ps -q --filter label=p2pfaas.function=one | xargs docker "
+                                 "inspect"),
+                           "\"Memory\": 50331648"));
+    reload(functions);
+    wait_containers("one", 0);
+}
+
 static bool is_told(void *arg)
 {
     struct reply r = post_text(0, "/function/one", "hello");
@@ -319,6 +347,7 @@ int main(void)
         cmocka_unit_test(network_that_is_not_is_named),
         cmocka_unit_test(killed_node_takes_its_containers_up_again),
         cmocka_unit_test(containers_of_nobody_are_removed),
+        cmocka_unit_test(reload_replaces_what_changed_and_removes_what_is_gone),
         cmocka_unit_test(daemon_that_stops_is_told_and_missed_no_longer_than_it_is_away),
         cmocka_unit_test(stopped_node_leaves_containers_only_when_told_to),
     };
