@@ -46,7 +46,8 @@ struct rl_double {
 struct choice {
     uint64_t episode, tried; /* actions whose peer refused it */
     uint32_t type, booked, action;
-    bool asked; /* the learner, and it answered */
+    bool asked;  /* the learner, and it answered */
+    bool awaits; /* its answer */
 };
 
 static const char *const rewards[] = {"deadline", "latency", NULL};
@@ -162,6 +163,9 @@ static struct p2p_action choose(struct rl_double *d, const struct p2p_request *r
     look(d, rq, c->type, state);
     if (!rq->host->act(rq->host, state, mask, &answer))
         return run(d, c);
+    c->awaits = answer.action == P2P_PENDING;
+    if (c->awaits)
+        return p2p_await();
     c->asked = true;
     c->episode = answer.episode;
     *d->explored += answer.explored != 0;
@@ -199,6 +203,8 @@ static struct p2p_action decide(void *self, const struct p2p_request *rq)
         c->tried |= bit(c->action);
         reward(d, rq, c, rl_reward_lost(d->reward, d->lost));
         return choose(d, rq, c);
+    case P2P_EV_TIMER: /* the learner, outside of the node, was waited for */
+        return c->awaits ? choose(d, rq, c) : run(d, c);
     case P2P_EV_TICK:
         return p2p_done();
     default:
@@ -274,7 +280,7 @@ static bool load(void *self, struct p2p_stream *in)
 
 static const struct p2p_scheduler rl_double_ops = {
     .size = sizeof(rl_double_ops),
-    .flags = P2P_SCHED_NEEDS_LEARNER,
+    .flags = P2P_SCHED_NEEDS_LEARNER | P2P_SCHED_AWAITS_LEARNER,
     .name = "rl_double",
     .version = "1.0",
     .summary = "a learner decides where a job goes, and at that node whether it is taken",

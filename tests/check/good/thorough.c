@@ -178,7 +178,7 @@ static const struct p2p_scheduler scheduler = {.size = sizeof(scheduler),
 struct means {
     double rate;
     const struct p2p_host *host;
-    uint32_t n_actions;
+    uint32_t n_dims, n_actions;
     float value[64];
 };
 
@@ -191,6 +191,7 @@ static int start(void *self, const struct p2p_host *host, const struct p2p_space
 
     (void)err;
     m->host = host;
+    m->n_dims = of->n_dims;
     m->n_actions = of->n_actions;
     return 0;
 }
@@ -215,6 +216,25 @@ static void learn(void *self, const struct p2p_transition *batch, uint32_t n)
 
     for (uint32_t i = 0; i < n; i++)
         m->value[batch[i].action] += (float)m->rate * (batch[i].reward - m->value[batch[i].action]);
+}
+
+static void values(void *self, const float *state, float *out)
+{
+    const struct means *m = self;
+
+    (void)state;
+    for (uint32_t i = 0; i < m->n_actions; i++)
+        out[i] = m->value[i];
+}
+
+/* It tells no states apart: the zero stands for all. */
+static bool known(void *self, uint64_t at, float *state)
+{
+    const struct means *m = self;
+
+    for (uint32_t i = 0; at == 0 && i < m->n_dims; i++)
+        state[i] = 0;
+    return at == 0;
 }
 
 static bool save_means(void *self, struct p2p_stream *out)
@@ -253,6 +273,8 @@ static const struct p2p_learner learner = {.size = sizeof(learner),
                                            .learn = learn,
                                            .init = start,
                                            .save = save_means,
-                                           .load = load_means};
+                                           .load = load_means,
+                                           .values = values,
+                                           .known = known};
 
 P2P_RL_PLUGIN(scheduler, learner);
