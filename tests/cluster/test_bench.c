@@ -1,5 +1,6 @@
 /* `p2pfaas bench` against a real node, and against what is no node. */
 #include <fcntl.h>
+#include <ftw.h>
 #include <math.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -42,12 +43,24 @@ static char *read_file(const char *name)
     return text ? text : calloc(1, 1);
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static int remove_all(const char *name)
+{
+    return nftw(in_folder(name), remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static void forget(void)
 {
     sqlite3_close(db);
     db = NULL;
-    unlink(in_folder("r/results.sqlite"));
-    rmdir(in_folder("r"));
+    remove_all("r");
     free(out);
     free(progress);
     out = progress = NULL;
@@ -69,11 +82,7 @@ static int teardown(void **state)
         bench = 0;
     }
     forget();
-    unlink(in_folder("x.yaml"));
-    unlink(in_folder("plugins.yaml"));
-    unlink(in_folder("out"));
-    unlink(in_folder("progress"));
-    return rmdir(folder);
+    return remove_all("");
 }
 
 /* ---- the program ---- */
@@ -243,6 +252,8 @@ static void test_what_was_planned_was_sent_and_is_kept(void **state)
     begin(LIST("warm_up=500ms"));
     ends_with(0);
     says(out, "results.sqlite");
+    says(out, "report.html");
+    assert_int_equal(access(in_folder("r/report.html"), R_OK), 0);
     equals("SELECT count(*) > 100 FROM calls", 1);
     equals("SELECT count(*) FROM calls WHERE status <> 200 OR sent < planned OR ended < sent", 0);
     equals("SELECT count(*) FROM calls WHERE warm_up <> (planned < 0.5)", 0);
