@@ -216,6 +216,8 @@ static int start_cluster(struct experiment *e, struct cluster *c, char err[P2P_E
         if (rc)
             snprintf(err, P2P_ERRLEN, "cluster: %.240s", why);
     }
+    if (rc == 0 && e->rewards.port)
+        e->rewards.port = c->learner_port;
     for (unsigned i = 0; rc == 0 && i < e->n_nodes; i++)
         rc = experiment_locate(e, &e->node[i], c->node[i].address, err);
     free(text);

@@ -213,7 +213,7 @@ static void decide_and_leave(struct decision *d, uint32_t event)
     } else if (d->instance) {
         m.action = ask(d, event);
         d->decide_ns += e->world->now(e->ctx) - d->rq.now_ns;
-        if (is_final(m.action))
+        if (is_final(m.action) || m.action.kind == P2P_FORWARD)
             pending_drop(d);
         else if (pending_awaits(d, m.action))
             m.action.t = pending_wait(d, d->round + 1, probe_timeout);

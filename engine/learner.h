@@ -23,6 +23,7 @@ struct learner {
     struct episodes *episodes;
     struct engine *engine; /* that it works for, once it does */
     unsigned bound;        /* scheduler instances that ask it */
+    uint64_t possible;     /* actions that were ever possible */
     struct learner *next;  /* of those that only retired schedulers ask */
 };
 

@@ -98,6 +98,7 @@ struct engine_learner {
     bool at_work;    /* an instance is there; what is below is of it */
     bool asked;      /* and the current scheduler asks it */
     bool saves;      /* it has save() and load() */
+    bool outside;    /* it works outside of the node */
     char full[256];  /* "q_table(0.1, 0.9)" */
     char format[64]; /* state_format */
     char hash[MODULE_HASH_LEN];

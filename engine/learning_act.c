@@ -79,6 +79,7 @@ static bool ask_learner(struct instance *i, const float *state, uint64_t mask, u
     struct asking asking = {.episode = e->learning.next++};
 
     *c = (struct p2p_choice){.episode = asking.episode};
+    l->possible |= allowed;
     e->learning.asking = &asking;
     l->ops.act(l->g.self, state, mask ? allowed : 0, c);
     e->learning.asking = NULL;

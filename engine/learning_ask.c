@@ -19,6 +19,7 @@ void engine_learner_describe(struct engine *e, struct engine_learner *out)
         out->at_work = true;
         out->asked = e->current && e->current->learner == l;
         out->saves = l->ops.save && l->ops.load && l->ops.state_format;
+        out->outside = l->ops.answered != NULL;
         snprintf(out->full, sizeof(out->full), "%s", l->g.full);
         snprintf(out->format, sizeof(out->format), "%s",
                  l->ops.state_format ? l->ops.state_format : "");

@@ -41,7 +41,8 @@ static int act_locked(struct engine *e, const float *state, uint32_t n, struct p
         return -1;
     }
     *out = (struct p2p_choice){0};
-    l->ops.act(l->g.self, state, 0, out);
+    /* Who asks from outside does not know what is possible; all is while nobody else asked. */
+    l->ops.act(l->g.self, state, l->possible, out);
     if (out->action >= l->space.n_actions) {
         e->stats.misbehaved[MISBEHAVED_LEARNER]++;
         snprintf(err, P2P_ERRLEN, "%s chose action %u of %u", l->g.name, out->action,

@@ -11,10 +11,13 @@ int node_learner_listen(struct node *n, char err[P2P_ERRLEN])
 {
     const struct config *c = &n->config->config;
     struct shard *s = &n->shards[0];
+    struct engine_learner learner;
     struct endpoint at;
     int fd;
 
-    if (!c->learner.plugin[0] || c->learner.port == 0)
+    /* One that works outside is asked there, which may be at this very port. */
+    engine_learner_describe(n->engine, &learner);
+    if (!c->learner.plugin[0] || c->learner.port == 0 || learner.outside)
         return 0;
     if (endpoint_parse(&at, c->node.listen, (uint16_t)c->learner.port, err))
         return -1;

@@ -15,7 +15,7 @@ static bool read_number(const char *text, double *out, const char **end)
     char *stop;
 
     text += strspn(text, blanks);
-    if (!strchr("+-.0123456789", text[0]) || text[strspn(text, "+-.0123456789eE")] == 'x')
+    if (!strchr("+-.0123456789", text[0]) || (text[strspn(text, "+-.0123456789eE")] | ' ') == 'x')
         return false;
     *out = strtod(text, &stop);
     *end = stop + strspn(stop, blanks);

@@ -229,7 +229,12 @@ static int refuse(const struct node *n, const char *what, int line, const char *
 static int learner_start(struct node *n, const struct group_learner *l, char *err)
 {
     char why[P2P_ERRLEN] = "the path is too long", path[PATH_MAX];
+    struct engine_learner now;
 
+    engine_learner_describe(n->engine, &now);
+    if (now.outside)
+        return refuse(n, "learner", l->plugin_line,
+                      "it works outside of the node, and nothing outside is simulated", err);
     schedule_learning(n);
     if (!l->file[0])
         return 0;

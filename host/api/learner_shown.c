@@ -14,7 +14,7 @@
 #include "host/node.h"
 #include "host/route.h"
 
-enum { AT_ONCE = 64 /* states; the lock of the plugins is held */, MOST_SHOWN = 1000000 };
+enum { AT_ONCE = 64 /* states; the lock of the plugins is held */, MOST_SHOWN = 20000 };
 
 /* ---- parameters ---- */
 

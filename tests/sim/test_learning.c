@@ -85,6 +85,8 @@ static void a_wrong_key_is_told_with_its_place(void **state)
 static void a_wrong_plugin_is_told_with_its_place(void **state)
 {
     (void)state;
+    simulation_refuses("nodes:\n- {name: n, scheduler: learning, learner: remote_learner}\n",
+                       LIST(":2: nodes.n.learner: ", "outside of the node"));
     simulation_refuses("nodes:\n- {name: n, learner: dqm}\n", LIST(":2: nodes.n.learner: ", "dqn"));
     simulation_refuses("nodes:\n- {name: n, learner: {plugin: dqn, parameters: {gama: 1}}}\n",
                        LIST(":2: nodes.n.learner: ", "gamma"));
