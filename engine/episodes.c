@@ -193,7 +193,7 @@ void episodes_put(struct episodes *e, const struct p2p_transition *t, uint64_t n
 }
 
 enum reward_verdict episodes_reward(struct episodes *e, uint64_t id, float reward,
-                                    const float *next, uint64_t now_ns)
+                                    const float *next, uint64_t next_action, uint64_t now_ns)
 {
     uint32_t slot = slot_of(e, id);
 
@@ -206,7 +206,8 @@ enum reward_verdict episodes_reward(struct episodes *e, uint64_t id, float rewar
                                           .state = e->states + (size_t)slot * e->n_dims,
                                           .next = next,
                                           .action = e->slots[slot].action,
-                                          .reward = reward},
+                                          .reward = reward,
+                                          .next_action = next ? next_action : 0},
                  now_ns);
     close_one(e, slot, FATE_REWARDED);
     return REWARD_TAKEN;

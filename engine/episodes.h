@@ -45,7 +45,7 @@ const struct episode *episodes_find(const struct episodes *e, uint64_t id, const
 bool episodes_know(const struct episodes *e, uint64_t id);
 /* Both are finite; `next` may be NULL.  Not when a whole batch waits. */
 enum reward_verdict episodes_reward(struct episodes *e, uint64_t id, float reward,
-                                    const float *next, uint64_t now_ns);
+                                    const float *next, uint64_t next_action, uint64_t now_ns);
 /* A transition that no episode here was opened for, copied.  Not when a whole batch waits. */
 void episodes_put(struct episodes *e, const struct p2p_transition *t, uint64_t now_ns);
 /* Ends those whose deadline is over, the oldest first, `most` of them; returns how many. */

@@ -41,9 +41,9 @@ void engine_configure_learner(struct engine *e, const struct learner_settings *s
 int engine_select_learner(struct engine *e, const struct selection *s, char err[P2P_ERRLEN]);
 
 /* The reward of a choice, and the state that came of it, n_next numbers, or NULL when
- * nothing came after it.  [any thread] */
+ * nothing came after it; next_action as in a p2p_transition.  [any thread] */
 enum reward_verdict engine_reward(struct engine *e, uint64_t episode, float reward,
-                                  const float *next, uint32_t n_next);
+                                  const float *next, uint32_t n_next, uint64_t next_action);
 const char *reward_verdict_name(enum reward_verdict v); /* "taken", "not_finite", … */
 
 /* ---- asked and taught from outside: learning_outside.c; all [any thread] ---- */

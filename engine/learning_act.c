@@ -163,7 +163,7 @@ struct learner *learning_find(struct engine *e, uint64_t id)
 }
 
 static enum reward_verdict judge(struct engine *e, uint64_t id, float reward, const float *next,
-                                 uint32_t n_next)
+                                 uint32_t n_next, uint64_t next_action)
 {
     struct learner *l;
     enum reward_verdict v;
@@ -175,18 +175,18 @@ static enum reward_verdict judge(struct engine *e, uint64_t id, float reward, co
     l = learning_find(e, id);
     if (!l)
         return REWARD_EXPIRED;
-    if (next && n_next != l->space.n_dims)
+    if (next && (n_next != l->space.n_dims || next_action > l->space.n_actions))
         return REWARD_BAD_NEXT;
-    v = episodes_reward(l->episodes, id, reward, next, e->world->now(e->ctx));
+    v = episodes_reward(l->episodes, id, reward, next, next_action, e->world->now(e->ctx));
     if (episodes_full(l->episodes))
         learning_learn(e, l);
     return v;
 }
 
 static enum reward_verdict reward_locked(struct engine *e, uint64_t id, float reward,
-                                         const float *next, uint32_t n_next)
+                                         const float *next, uint32_t n_next, uint64_t next_action)
 {
-    enum reward_verdict v = judge(e, id, reward, next, n_next);
+    enum reward_verdict v = judge(e, id, reward, next, n_next, next_action);
 
     e->learning.stats.rewards[v]++;
     if (v == REWARD_TAKEN)
@@ -197,16 +197,16 @@ static enum reward_verdict reward_locked(struct engine *e, uint64_t id, float re
 void learning_reward(struct instance *i, uint64_t episode, float reward, const float *next)
 {
     if (i->g.started && !i->g.may_alloc && i->engine)
-        reward_locked(i->engine, episode, reward, next, i->space.n_dims);
+        reward_locked(i->engine, episode, reward, next, i->space.n_dims, 0);
 }
 
 enum reward_verdict engine_reward(struct engine *e, uint64_t episode, float reward,
-                                  const float *next, uint32_t n_next)
+                                  const float *next, uint32_t n_next, uint64_t next_action)
 {
     enum reward_verdict v;
 
     e->world->enter(e->ctx, NULL);
-    v = reward_locked(e, episode, reward, next, n_next);
+    v = reward_locked(e, episode, reward, next, n_next, next_action);
     e->world->leave(e->ctx);
     return v;
 }

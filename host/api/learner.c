@@ -123,12 +123,14 @@ static enum reward_verdict reward(struct node *node, const struct train_item *it
     float state[LEARNER_MOST_STATE];
 
     if (engine_episode(node->engine, item->eid + 1, &after, state, LEARNER_MOST_STATE))
-        return engine_reward(node->engine, item->eid, item->reward, state, after.n_state);
+        return engine_reward(node->engine, item->eid, item->reward, state, after.n_state,
+                             after.action + UINT64_C(1));
     if (sent && sent->n_state == item->n_state &&
         engine_episode(node->engine, item->eid, &after, state, LEARNER_MOST_STATE) &&
         after.n_state == sent->n_state)
-        return engine_reward(node->engine, item->eid, item->reward, sent->state, sent->n_state);
-    return engine_reward(node->engine, item->eid, item->reward, NULL, 0);
+        return engine_reward(node->engine, item->eid, item->reward, sent->state, sent->n_state,
+                             sent->action + UINT64_C(1));
+    return engine_reward(node->engine, item->eid, item->reward, NULL, 0, 0);
 }
 
 static bool is_usable(const struct engine_learner *now, const struct train_item *item)

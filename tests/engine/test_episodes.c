@@ -35,7 +35,7 @@ static bool open_one(struct episodes *e, uint64_t id, uint64_t now)
 
 static enum reward_verdict reward(struct episodes *e, uint64_t id, uint64_t now)
 {
-    return episodes_reward(e, id, (float)id / 2, NULL, now);
+    return episodes_reward(e, id, (float)id / 2, NULL, 0, now);
 }
 
 static void a_reward_makes_a_transition(void **state)
@@ -57,7 +57,7 @@ static void a_reward_makes_a_transition(void **state)
     assert_true(its_state[1] == -12);
     assert_int_equal(episodes_pending(e, &since), 0);
     assert_int_equal(reward(e, 13, 20), REWARD_TAKEN);
-    assert_int_equal(episodes_reward(e, 11, 3, next, 30), REWARD_TAKEN);
+    assert_int_equal(episodes_reward(e, 11, 3, next, 0, 30), REWARD_TAKEN);
     assert_int_equal(episodes_pending(e, &since), 2);
     assert_int_equal(since, 20);
     assert_false(episodes_full(e));

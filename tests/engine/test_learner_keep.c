@@ -40,7 +40,7 @@ static int teardown(void **state)
 static void teach(struct fake *f, unsigned n)
 {
     while (n-- > 0)
-        assert_int_equal(engine_reward(f->engine, pupil_ask(f), 1, NULL, 0), REWARD_TAKEN);
+        assert_int_equal(engine_reward(f->engine, pupil_ask(f), 1, NULL, 0, 0), REWARD_TAKEN);
 }
 
 static void saves(struct fake *f)
@@ -79,7 +79,7 @@ static void a_new_process_knows_what_was_saved(void **state)
     assert_int_equal(fake_said(f, "loaded 8 bytes of state that pupil 1.2 saved\n"), 1);
     assert_string_equal(pupil_now(f).full, "heir(2, 0.5, 8, right, 0, 1, false)");
     /* Its episodes go on. */
-    assert_int_equal(engine_reward(f->engine, open, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, open, 1, NULL, 0, 0), REWARD_TAKEN);
     assert_int_equal(pupil_stats(f).instances, 1);
     assert_int_equal(pupil_stats(f).selections, 2);
 }
@@ -142,7 +142,7 @@ static void save_for_ever(struct fake *f, int ready)
             _exit(1);
         /* What is saved changes. */
         pupil_ask(f);
-        engine_reward(f->engine, pupil_ask(f), 1, NULL, 0);
+        engine_reward(f->engine, pupil_ask(f), 1, NULL, 0, 0);
     }
 }
 
@@ -198,7 +198,7 @@ static void *reward_all(void *ctx)
             sched_yield();
         if (i >= c->n)
             break;
-        c->verdicts[engine_reward(c->f->engine, c->episodes[i], 1, next, 2)]++;
+        c->verdicts[engine_reward(c->f->engine, c->episodes[i], 1, next, 2, 0)]++;
     }
     return NULL;
 }

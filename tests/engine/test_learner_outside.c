@@ -54,7 +54,8 @@ static void it_is_asked(void **state)
     assert_true(engine_gave_episode(f->engine, c.episode));
     assert_false(engine_gave_episode(f->engine, c.episode + 1));
     assert_false(engine_gave_episode(f->engine, 5));
-    assert_int_equal(engine_reward(f->engine, c.episode, 1, there, 2), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, c.episode, 1, there, 2, 99), REWARD_BAD_NEXT);
+    assert_int_equal(engine_reward(f->engine, c.episode, 1, there, 2, 1), REWARD_TAKEN);
     pupil_learn(f);
     assert_int_equal(fake_said(f, "learns 1: 1 -3-> 1, then 3; knows 1\n"), 1);
     pupil_select(f, "pupil", "action", "9");
@@ -154,7 +155,7 @@ static void a_reset_forgets_all(void **state)
     assert_string_equal(pupil_now(f).full, before.full);
     assert_int_equal(fake_said(f, "p fini knows 1\n"), 1);
     /* Open choices are the new one's. */
-    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0, 0), REWARD_TAKEN);
     pupil_learn(f);
     assert_int_equal(fake_said(f, "knows 1\n"), 3);
     assert_int_equal(pupil_stats(f).instances, 1);

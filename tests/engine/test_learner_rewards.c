@@ -13,7 +13,7 @@ static const float next2[2] = {7, 8};
 
 static enum reward_verdict reward(struct fake *f, uint64_t episode)
 {
-    return engine_reward(f->engine, episode, 0.25F, next2, 2);
+    return engine_reward(f->engine, episode, 0.25F, next2, 2, 0);
 }
 
 static void settings(struct fake *f, uint32_t most, uint32_t batch)
@@ -86,12 +86,12 @@ static void each_kind_is_told_and_counted(void **state)
     assert_int_equal(reward(f, a - 1), REWARD_UNKNOWN);
     assert_int_equal(reward(f, c + 1), REWARD_UNKNOWN);
     assert_int_equal(reward(f, UINT64_MAX), REWARD_UNKNOWN);
-    assert_int_equal(engine_reward(f->engine, a, NAN, NULL, 0), REWARD_NOT_FINITE);
-    assert_int_equal(engine_reward(f->engine, a, 1, endless, 2), REWARD_NOT_FINITE);
-    assert_int_equal(engine_reward(f->engine, a, 1, next2, 1), REWARD_BAD_NEXT);
-    assert_int_equal(engine_reward(f->engine, a, 1, next2, 0), REWARD_BAD_NEXT);
+    assert_int_equal(engine_reward(f->engine, a, NAN, NULL, 0, 0), REWARD_NOT_FINITE);
+    assert_int_equal(engine_reward(f->engine, a, 1, endless, 2, 0), REWARD_NOT_FINITE);
+    assert_int_equal(engine_reward(f->engine, a, 1, next2, 1, 0), REWARD_BAD_NEXT);
+    assert_int_equal(engine_reward(f->engine, a, 1, next2, 0, 0), REWARD_BAD_NEXT);
     /* It may still be said right. */
-    assert_int_equal(engine_reward(f->engine, a, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, a, 1, NULL, 0, 0), REWARD_TAKEN);
     assert_int_equal(reward(f, a), REWARD_DUPLICATE);
     assert_int_equal(reward(f, b), REWARD_TAKEN);
     f->now += 1000;
@@ -138,7 +138,7 @@ static void an_open_episode_can_be_looked_at(void **state)
     assert_true(e.generation == now.generation && e.action == 3 && e.began_ns == f->now);
     assert_true(e.deadline_ns == f->now + UINT64_C(60000000000));
     assert_false(engine_episode(f->engine, episode + 1, &e, its, 2));
-    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0, 0), REWARD_TAKEN);
     assert_false(engine_episode(f->engine, episode, &e, its, 2));
 }
 

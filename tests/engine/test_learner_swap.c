@@ -21,7 +21,7 @@ static void the_same_space_keeps_the_learner_and_its_episodes(void **state)
     generation = pupil_now(f).generation;
     fake_select(f, "needy", "first", "2");
     assert_true(pupil_now(f).generation == generation);
-    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0, 0), REWARD_TAKEN);
     assert_true(pupil_ask(f) == episode + 1);
     assert_int_equal(fake_said(f, "p init"), 1);
     assert_int_equal(pupil_stats(f).instances, 1);
@@ -38,7 +38,7 @@ static void so_does_one_that_asks_nobody(void **state)
     fake_select(f, "scripted");
     assert_true(pupil_now(f).at_work);
     assert_false(pupil_now(f).asked);
-    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0, 0), REWARD_TAKEN);
     fake_select(f, "asker");
     assert_true(pupil_now(f).asked);
     assert_int_equal(fake_said(f, "p init"), 1);
@@ -65,8 +65,8 @@ static void another_space_gets_another_learner(void **state)
     assert_int_equal(pupil_stats(f).instances, 1);
     assert_int_equal(pupil_stats(f).rewards[REWARD_TAKEN], 1);
     assert_int_equal(fake_said(f, "p fini"), 1);
-    assert_int_equal(engine_reward(f->engine, episode - 1, 1, NULL, 0), REWARD_EXPIRED);
-    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, episode - 1, 1, NULL, 0, 0), REWARD_EXPIRED);
+    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0, 0), REWARD_TAKEN);
 }
 
 static void an_old_pair_that_drains_for_too_long_ends(void **state)
@@ -117,11 +117,11 @@ static void it_takes_over_what_is_open_and_what_waits(void **state)
     fake_select(f, "asker");
     open = pupil_ask(f);
     waits = pupil_ask(f);
-    assert_int_equal(engine_reward(f->engine, waits, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, waits, 1, NULL, 0, 0), REWARD_TAKEN);
     pupil_select(f, "alien", "action", "1");
     assert_int_equal(fake_said(f, "p fini knows 0\n"), 1);
-    assert_int_equal(engine_reward(f->engine, waits, 1, NULL, 0), REWARD_DUPLICATE);
-    assert_int_equal(engine_reward(f->engine, open, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, waits, 1, NULL, 0, 0), REWARD_DUPLICATE);
+    assert_int_equal(engine_reward(f->engine, open, 1, NULL, 0, 0), REWARD_TAKEN);
     pupil_learn(f);
     assert_int_equal(fake_said(f, "learns 2: 1 -0-> 1"), 1);
     assert_true(pupil_ask(f) == waits + 1);
@@ -169,7 +169,7 @@ static void taken_away_it_leaves_its_jobs_alone(void **state)
 static void teach(struct fake *f, unsigned n)
 {
     while (n-- > 0)
-        assert_int_equal(engine_reward(f->engine, pupil_ask(f), 1, NULL, 0), REWARD_TAKEN);
+        assert_int_equal(engine_reward(f->engine, pupil_ask(f), 1, NULL, 0, 0), REWARD_TAKEN);
     pupil_learn(f);
 }
 
@@ -227,7 +227,7 @@ static void a_pair_that_fails_changes_nothing(void **state)
         assert_true(pupil_now(f).generation == learner);
         assert_string_equal(pupil_now(f).plugin, "pupil");
     }
-    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, episode, 1, NULL, 0, 0), REWARD_TAKEN);
     assert_int_equal(fake_stats(f).failed_selections, 4);
     assert_int_equal(pupil_stats(f).failed_selections, 3);
 }
@@ -308,7 +308,7 @@ static void a_space_that_is_alike_gets_the_state(void **state)
     pupil_select(f, "pupil");
     fake_select(f, "asker");
     teach(f, 3);
-    assert_int_equal(engine_reward(f->engine, pupil_ask(f), 1, NULL, 0), REWARD_TAKEN);
+    assert_int_equal(engine_reward(f->engine, pupil_ask(f), 1, NULL, 0, 0), REWARD_TAKEN);
     fake_select(f, "asker", "high", "20");
     assert_int_equal(fake_said(f, "p init 2x4 up to 20\n"), 1);
     /* What waited was learned before. */
