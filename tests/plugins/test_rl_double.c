@@ -81,7 +81,7 @@ static void a_job_of_a_peer_is_taken_or_not(void **state)
 
 static void what_is_not_possible_is_not_done(void **state)
 {
-    const uint32_t bad[] = {REFUSE, PEER_0 + 3, 63, 64, 1000, UINT32_MAX};
+    const uint32_t bad[] = {REFUSE, PEER_0 + 3, 63, 64, 1000, P2P_PENDING - 1};
     struct teacher t;
     struct mock *m = make("", &t, 3);
 
@@ -138,6 +138,30 @@ static void without_a_learner_all_runs_here(void **state)
     mock_is(of_peer(m, REFUSE), p2p_local());
     teacher_ends(m, P2P_OUT_RAN, 200, 1);
     assert_int_equal(t.rewarded, 0);
+    mock_free(m);
+}
+
+static void a_learner_that_takes_its_time_is_waited_for(void **state)
+{
+    struct teacher t;
+    struct mock *m = make("", &t, 3);
+
+    (void)state;
+    assert_true(m->ops->flags & P2P_SCHED_AWAITS_LEARNER);
+    t.thinks = true;
+    mock_is(teacher_does(m, PEER_0 + 1), p2p_await());
+    t.thinks = false;
+    mock_is(mock_decide(m, P2P_EV_TIMER), p2p_forward(FIRST + 1));
+    teacher_ends(m, P2P_OUT_FORWARDED, 200, 1);
+    assert_int_equal(t.rewarded, 1);
+    /* None came. */
+    t.thinks = true;
+    mock_is(teacher_does(m, PEER_0), p2p_await());
+    t.thinks = false;
+    t.silent = true;
+    mock_is(mock_decide(m, P2P_EV_TIMER), p2p_local());
+    teacher_ends(m, P2P_OUT_RAN, 200, 1);
+    assert_int_equal(t.rewarded, 1);
     mock_free(m);
 }
 
@@ -392,6 +416,7 @@ int main(void)
         cmocka_unit_test(the_only_possibility_is_not_asked_for),
         cmocka_unit_test(room_is_a_slot_or_a_place_to_wait),
         cmocka_unit_test(without_a_learner_all_runs_here),
+        cmocka_unit_test(a_learner_that_takes_its_time_is_waited_for),
         cmocka_unit_test(an_event_that_is_not_for_it_runs_the_job_here),
         cmocka_unit_test(a_refused_job_is_decided_again_without_that_peer),
         cmocka_unit_test(it_may_be_kept_after_a_refusal),
