@@ -186,7 +186,7 @@ static double time_decisions(struct candidate *c)
     _Alignas(16) static unsigned char memory[8192];
     double began;
 
-    c->decision.room = (struct decision_room){memory, sizeof(memory), NULL};
+    c->decision.room = (struct decision_room){.memory = memory, .size = sizeof(memory)};
     began = cpu_now();
     for (unsigned i = 0; i < c->calls; i++)
         decision_begin(c->engine, &c->decision, &(struct decision_job){.id = i, .from = P2P_NONE});

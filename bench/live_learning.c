@@ -136,7 +136,8 @@ static int run_all(struct session *s, char *err)
         }
         more[k] = in_time[1][k] - in_time[0][k];
     }
-    printf("\nin time, of %u days of %u s; ± is %.0f %%\n", s->rounds, s->seconds, LEVEL * 100);
+    puts("");
+    printf("in time, of %u days of %u s; ± is %.0f %%\n", s->rounds, s->seconds, LEVEL * 100);
     for (unsigned side = 0; side < SIDES; side++)
         print_estimate(side_name[side], in_time[side], s->rounds, false);
     print_estimate("learning less power", more, s->rounds, true);

@@ -18,7 +18,8 @@ static void test_unknown_keys_are_told_with_what_may_be_meant(void **state)
     (void)state;
     REFUSES(2, ONE "nods: 1\n", "nods: unknown; did you mean 'nodes'?", "allowed: name");
     REFUSES(1, "run: {lenght: 1s}\n" ONE, "run.lenght", "did you mean 'length'?");
-    REFUSES(1, "nodes: [{name: n, slot: 1}]", "nodes.n.slot", "'slots'", "scheduler, learner, arrivals");
+    REFUSES(1, "nodes: [{name: n, slot: 1}]", "nodes.n.slot", "'slots'",
+            "scheduler, learner, arrivals");
     REFUSES(1, "nodes: [{name: n, arrivals: {lod: 1}}]", "nodes.n.arrivals.lod", "'load'");
     REFUSES(1, "nodes: [{name: n, scheduler: {plugn: a}}]", "nodes.n.scheduler.plugn", "'plugin'",
             "parameters");
