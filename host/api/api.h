@@ -12,8 +12,9 @@
 /* The request's body as JSON, or NULL and the exchange answered with 400, code 4. */
 cJSON *api_body(struct exchange *x);
 
-/* "name": value with the JSON type that fits: number, boolean or string. */
-void api_add_value(cJSON *to, const struct p2p_param *p, const char *value);
+/* "name": value in a cJSON object, with the type that fits: number, boolean or string.  For
+ * engine_parameters() and its like. */
+void api_add_value(void *object, const struct p2p_param *p, const char *value);
 
 /* {"name":…,"parameters":{…} or […]}; valid while `json` is. */
 enum { API_PARAMETERS = 64, API_VALUE = 256 };

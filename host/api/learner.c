@@ -268,11 +268,6 @@ void api_learner_save(struct exchange *x)
         learner_say(x, "");
 }
 
-static void add_named(void *ctx, const struct p2p_param *p, const char *value)
-{
-    api_add_value(ctx, p, value);
-}
-
 static void answer_get(struct exchange *x)
 {
     struct engine *e = x->shard->node->engine;
@@ -281,7 +276,7 @@ static void answer_get(struct exchange *x)
 
     engine_learner_describe(e, &now);
     cJSON_AddStringToObject(json, "name", now.plugin);
-    engine_learner_parameters(e, add_named, cJSON_AddObjectToObject(json, "parameters"));
+    engine_learner_parameters(e, api_add_value, cJSON_AddObjectToObject(json, "parameters"));
     cJSON_AddBoolToObject(json, "at_work", now.at_work);
     cJSON_AddStringToObject(json, "hash", now.hash);
     cJSON_AddNumberToObject(json, "generation", (double)now.generation);

@@ -18,11 +18,6 @@ enum { AT_ONCE = 64 /* states; the lock of the plugins is held */, MOST_SHOWN = 
 
 /* ---- parameters ---- */
 
-static void add_named(void *ctx, const struct p2p_param *p, const char *value)
-{
-    api_add_value(ctx, p, value);
-}
-
 static void answer_parameters(struct exchange *x)
 {
     struct engine *e = x->shard->node->engine;
@@ -34,7 +29,7 @@ static void answer_parameters(struct exchange *x)
     parameters = cJSON_AddObjectToObject(json, "parameters");
     if (now.at_work)
         cJSON_AddNumberToObject(parameters, "actions_n", now.n_actions);
-    engine_learner_parameters(e, add_named, parameters);
+    engine_learner_parameters(e, api_add_value, parameters);
     exchange_json(x, MHD_HTTP_OK, json);
 }
 

@@ -14,8 +14,10 @@
 #include "host/node.h"
 #include "host/route.h"
 
-void api_add_value(cJSON *to, const struct p2p_param *p, const char *value)
+void api_add_value(void *object, const struct p2p_param *p, const char *value)
 {
+    cJSON *to = object;
+
     switch (p->type) {
     case P2P_INT:
     case P2P_NUM:
@@ -27,11 +29,6 @@ void api_add_value(cJSON *to, const struct p2p_param *p, const char *value)
     default:
         cJSON_AddStringToObject(to, p->name, value);
     }
-}
-
-static void add_named(void *ctx, const struct p2p_param *p, const char *value)
-{
-    api_add_value(ctx, p, value);
 }
 
 struct ordered {
@@ -62,7 +59,7 @@ cJSON *api_scheduler_json(struct engine *e)
 
         engine_parameters(e, add_ordered, &o);
     } else {
-        engine_parameters(e, add_named, cJSON_AddObjectToObject(json, "parameters"));
+        engine_parameters(e, api_add_value, cJSON_AddObjectToObject(json, "parameters"));
     }
     cJSON_AddStringToObject(json, "plugin", now.plugin);
     cJSON_AddStringToObject(json, "file", now.file);
