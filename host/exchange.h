@@ -11,6 +11,7 @@
 
 #include "host/auth.h"
 #include "host/http.h"
+#include "host/reactor.h"
 
 struct shard;
 struct MHD_Connection;
@@ -20,10 +21,10 @@ struct listener;
 enum exchange_state {
     EXCHANGE_NEW,
     EXCHANGE_BODY,    /* collecting the body */
-    EXCHANGE_WORKING, /* a job has it */
+    EXCHANGE_WORKING, /* a job has it, or who answers it later */
     EXCHANGE_ANSWER,  /* the response is complete */
     EXCHANGE_SENDING,
-    EXCHANGE_LEFT, /* the connection broke while the job was at work */
+    EXCHANGE_LEFT, /* the connection broke while it was at work */
     EXCHANGE_STATES
 };
 
@@ -45,6 +46,13 @@ struct exchange {
     bool nominates;      /* a Connection field of the request names others */
     bool proven;         /* a peer's: its head is genuine, and this is its proof */
     struct auth_proof proof;
+    struct {
+        bool waits;
+        struct task task;
+        void (*work)(struct exchange *x);
+        void (*gone)(struct exchange *x);
+        void *held; /* the owner's */
+    } later;        /* see host/later.h */
     bool suspended;
     bool original; /* a node of the original P2PFaaS asks, see host/translate.h */
     bool close;    /* the connection, after the answer */

@@ -136,57 +136,100 @@ static struct function *open_function(struct shared_config *c, const struct func
     return f;
 }
 
-static struct function *find_same(const struct function_table *old, const struct function_config *c)
+static struct function *find_same(const struct function_table *old, enum function_origin origin,
+                                  const struct function_config *c)
 {
     struct function *f = old ? function_table_find(old, c->name, strlen(c->name)) : NULL;
 
-    return f && f->program && config_same_function(f->config, c) ? function_ref(f) : NULL;
+    return f && f->program && f->origin == origin && config_same_function(f->config, c)
+               ? function_ref(f)
+               : NULL;
 }
 
-struct function_table *function_table_new(struct shared_config *c, struct function_table *old,
-                                          struct function_names *names, struct reactor *home,
-                                          void (*closed)(void *ctx), void *closed_ctx,
-                                          char err[P2P_ERRLEN])
+/* What a table is made with. */
+struct making {
+    struct function_table *table, *old;
+    struct function_names *names;
+    struct reactor *home;
+    void (*closed)(void *ctx);
+    void *closed_ctx;
+};
+
+/* Puts one into the table; 0, or -1 with a reason. */
+static int add(const struct making *m, enum function_origin origin, struct shared_config *c,
+               const struct function_config *fc, char err[P2P_ERRLEN])
 {
-    const struct config *config = &c->config;
-    struct function_table *t = calloc(1, sizeof(*t));
+    struct function_entry *entry = &m->table->entries[m->table->n];
+    struct function *f = find_same(m->old, origin, fc);
 
-    if (!t)
-        goto memory;
-    t->refs = 1;
-    t->entries = calloc(config->n_functions + 1, sizeof(*t->entries));
-    if (!t->entries)
-        goto memory;
-    for (unsigned i = 0; i < config->n_functions; i++) {
-        const struct function_config *fc = &config->function[i];
-        struct function_entry *entry = &t->entries[i];
-
-        entry->function = find_same(old, fc);
-        if (!entry->function) {
-            entry->function = open_function(c, fc, home);
-            if (!entry->function)
-                goto memory;
-            entry->function->closed = closed;
-            entry->function->closed_ctx = closed_ctx;
+    if (!f) {
+        f = open_function(c, fc, m->home);
+        if (!f) {
+            snprintf(err, P2P_ERRLEN, "functions: out of memory");
+            return -1;
         }
-        t->n++;
-        if (!entry->function->id)
-            entry->function->id = intern(names, fc->name);
-        if (!entry->function->id) {
-            snprintf(err, P2P_ERRLEN, "functions.%s: more than %d names since the node started",
-                     fc->name, CONFIG_MAX_FUNCTIONS - 1);
-            goto fail;
-        }
-        HASH_ADD_KEYPTR(hh, t->by_name, entry->function->config->name,
-                        strlen(entry->function->config->name), entry);
+        f->origin = origin;
+        f->closed = m->closed;
+        f->closed_ctx = m->closed_ctx;
     }
-    return t;
-memory:
-    snprintf(err, P2P_ERRLEN, "functions: out of memory");
-fail:
-    if (t)
-        function_table_unref(t);
-    return NULL; /* NOLINT(clang-analyzer-unix.Malloc): it does not count references */
+    entry->function = f;
+    m->table->n++;
+    if (!f->id)
+        f->id = intern(m->names, fc->name);
+    if (!f->id) {
+        snprintf(err, P2P_ERRLEN, "functions.%s: more than %d names since the node started",
+                 fc->name, CONFIG_MAX_FUNCTIONS - 1);
+        return -1;
+    }
+    HASH_ADD_KEYPTR(hh, m->table->by_name, f->config->name, strlen(f->config->name), entry);
+    return 0;
+}
+
+static unsigned count(const struct function_offers from[FUNCTION_ORIGINS])
+{
+    unsigned n = 0;
+
+    for (int o = 0; o < FUNCTION_ORIGINS; o++)
+        for (unsigned i = 0; i < from[o].n; i++)
+            n += from[o].list[i]->config.n_functions;
+    return n;
+}
+
+static int add_all(const struct making *m, enum function_origin origin, struct shared_config *c,
+                   char err[P2P_ERRLEN])
+{
+    for (unsigned i = 0; i < c->config.n_functions; i++) {
+        const struct function_config *fc = &c->config.function[i];
+
+        if (!function_table_find(m->table, fc->name, strlen(fc->name)) &&
+            add(m, origin, c, fc, err))
+            return -1;
+    }
+    return 0;
+}
+
+struct function_table *function_table_new(const struct function_offers from[FUNCTION_ORIGINS],
+                                          struct function_table *old, struct function_names *names,
+                                          struct reactor *home, void (*closed)(void *ctx),
+                                          void *closed_ctx, char err[P2P_ERRLEN])
+{
+    struct making m = {calloc(1, sizeof(*m.table)), old, names, home, closed, closed_ctx};
+
+    if (m.table)
+        m.table->entries = calloc(count(from) + 1, sizeof(*m.table->entries));
+    if (!m.table || !m.table->entries) {
+        snprintf(err, P2P_ERRLEN, "functions: out of memory");
+        free(m.table);
+        return NULL;
+    }
+    m.table->refs = 1;
+    for (enum function_origin o = 0; o < FUNCTION_ORIGINS; o++)
+        for (unsigned i = 0; i < from[o].n; i++)
+            if (add_all(&m, o, from[o].list[i], err)) {
+                function_table_unref(m.table);
+                return NULL;
+            }
+    return m.table;
 }
 
 struct function_table *function_table_ref(struct function_table *t)

@@ -20,9 +20,23 @@ struct shared_config {
 struct shared_config *shared_config_ref(struct shared_config *c);
 void shared_config_unref(struct shared_config *c);
 
+/* Where functions come from.  Of two with one name the first kind has it. */
+enum function_origin {
+    FROM_FILE,       /* plugins.yaml */
+    FROM_DEPLOYMENT, /* POSTed to /system/functions */
+    FROM_GATEWAY,    /* what an OpenFaaS gateway behind this node lists */
+    FUNCTION_ORIGINS
+};
+/* All of one origin: each has functions in `config.function`, the file's all, others one. */
+struct function_offers {
+    struct shared_config **list;
+    unsigned n;
+};
+
 struct function {
     uint32_t id; /* of its name, for as long as the node runs; from 1 */
     _Atomic unsigned refs;
+    enum function_origin origin;
     const struct function_config *config;
     struct shared_config *owner; /* of config */
     const struct runtime *runtime;
@@ -63,13 +77,13 @@ const char *function_name(struct function_names *names, uint32_t id);
 /* 0 when this node has never known it. */
 uint32_t function_names_find(struct function_names *names, const char *name);
 
-/* Makes the table of a configuration, taking over what did not change from `old`
+/* Makes the table of all that is offered, taking over what did not change from `old`
  * (may be NULL).  A function that cannot be set up is in the table with its
  * error.  NULL with a reason only when memory or ids run out.  [home thread] */
-struct function_table *function_table_new(struct shared_config *c, struct function_table *old,
-                                          struct function_names *names, struct reactor *home,
-                                          void (*closed)(void *ctx), void *closed_ctx,
-                                          char err[P2P_ERRLEN]);
+struct function_table *function_table_new(const struct function_offers from[FUNCTION_ORIGINS],
+                                          struct function_table *old, struct function_names *names,
+                                          struct reactor *home, void (*closed)(void *ctx),
+                                          void *closed_ctx, char err[P2P_ERRLEN]);
 struct function_table *function_table_ref(struct function_table *t);
 void function_table_unref(struct function_table *t);
 struct function *function_table_find(const struct function_table *t, const char *name, size_t len);

@@ -9,6 +9,7 @@
 
 #include "host/access.h"
 #include "host/job.h"
+#include "host/later.h"
 #include "host/listener.h"
 #include "host/route.h"
 #include "host/translate.h"
@@ -383,14 +384,17 @@ static enum MHD_Result complete(struct exchange *x)
     if (!refused(x) && x->route->answer) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
-        if (x->route->kind == ROUTE_ANSWER && x->response.status >= 400 && x->response.status < 500)
+        if (x->route->kind == ROUTE_ANSWER && !x->later.waits && x->response.status >= 400 &&
+            x->response.status < 500)
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
-    if (refused(x))
+    if (refused(x) && !x->later.waits)
         return send_answer(x);
     enter_state(x, EXCHANGE_WORKING);
     x->looks = 0;
     x->looked_since = ev_now(x->shard->reactor.loop);
+    if (x->later.waits)
+        return MHD_YES;
     job_start((struct job *)x, x->route->kind == ROUTE_PEER);
     return x->state == EXCHANGE_ANSWER ? send_answer(x) : MHD_YES;
 }
@@ -481,12 +485,13 @@ static void end_exchange(struct exchange *x)
  * ends here if it has not started. */
 static void on_broken(struct exchange *x)
 {
-    struct job *j = (struct job *)x;
-
     enter_state(x, EXCHANGE_LEFT);
     x->connection = NULL;
     x->request.client = NULL;
-    job_client_gone(j);
+    if (x->later.waits)
+        later_gone(x);
+    else
+        job_client_gone((struct job *)x);
 }
 
 void ingress_completed(void *cls, struct MHD_Connection *connection, void **context,

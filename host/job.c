@@ -41,6 +41,9 @@ static void job_clear(struct job *j)
     j->x.rest = "";
     j->x.drained = 0;
     j->x.held = 0;
+    j->x.later.waits = false;
+    j->x.later.gone = NULL;
+    j->x.later.held = NULL;
     j->x.close = j->x.suspended = j->x.original = j->x.proven = j->x.nominates = false;
     j->stage = JOB_IDLE;
     j->function = NULL;

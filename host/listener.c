@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host/job.h"
+#include "host/later.h"
 
 enum {
     BACKLOG = 4096,
@@ -117,6 +118,7 @@ static void on_overdue(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     jobs_sweep(s);
+    later_sweep(s, false);
     for (int i = 0; i < SHARD_LISTENERS; i++)
         if (s->listener[i].daemon)
             clients_end_older(&s->listener[i].clients, clock_ns() - s->listener[i].idle_ns);

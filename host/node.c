@@ -30,40 +30,6 @@ static void quote(char *out, size_t size, const char *text)
     cJSON_Delete(s);
 }
 
-static void function_closed(void *ctx)
-{
-    struct node *n = ctx;
-
-    n->programs--;
-    if (n->closing && n->programs == 0)
-        ev_break(n->shards[0].reactor.loop, EVBREAK_ALL);
-}
-
-static struct function_table *make_functions(struct node *n, struct shared_config *c,
-                                             char err[P2P_ERRLEN])
-{
-    return function_table_new(c, n->functions, &n->names, &n->shards[0].reactor, function_closed, n,
-                              err);
-}
-
-/* Under admin.  Programs are counted from here until they are closed. */
-static void take_functions(struct node *n, struct function_table *t)
-{
-    struct function_table *old = n->functions;
-
-    for (unsigned i = 0; i < t->n; i++) {
-        struct function *f = t->entries[i].function;
-
-        n->programs += !f->counted;
-        f->counted = true;
-        if (f->error[0])
-            log_event(LOG_ERROR, "function cannot be run", LOG_STR("function", f->config->name),
-                      LOG_STR("why", f->error));
-    }
-    n->functions = t;
-    function_table_unref(old);
-}
-
 static int make_shards(struct node *n, const struct config *c, char err[P2P_ERRLEN])
 {
     unsigned wanted =
@@ -187,12 +153,12 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     if (peers_configure(&n->peers, c->peer, c->n_peers, err) ||
         node_select(n, c, SELECT_BOTH, err) || make_shards(n, c, err))
         goto fail;
-    table = make_functions(n, n->config, err);
+    table = node_make_functions(n, n->config, err);
     if (!table)
         goto fail;
-    take_functions(n, table);
-    for (unsigned i = 0; i < n->n_shards; i++)
-        n->shards[i].functions = function_table_ref(n->functions);
+    node_take_functions(n, table);
+    if (clerk_start(&n->clerk, err))
+        goto fail;
     return 0;
 fail:
     node_release(n);
@@ -201,6 +167,7 @@ fail:
 
 void node_release(struct node *n)
 {
+    clerk_stop(&n->clerk);
     learner_http_close(&n->learner_http);
     for (unsigned i = 0; i < n->n_shards; i++) {
         function_table_unref(n->shards[i].functions);
@@ -222,6 +189,7 @@ void node_release(struct node *n)
     access_release(&n->access);
     slots_release(&n->slots);
     function_names_release(&n->names);
+    node_release_offers(n);
     shared_config_unref(n->config);
     pthread_mutex_destroy(&n->admin);
 }
@@ -366,14 +334,14 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
                   LOG_STR("key", "seeds"));
     node_scan_plugins(n);
     /* What can fail comes first, so that a bad file changes nothing. */
-    table = make_functions(n, c, err);
+    table = node_make_functions(n, c, err);
     if (!table)
         goto end;
     if (select_again(n, &c->config, err)) {
         function_table_unref(table);
         goto end;
     }
-    take_functions(n, table);
+    node_take_functions(n, table);
     n->peers.retry_ns = (uint64_t)c->config.peers.retry;
     if (peers_configure(&n->peers, c->config.peer, c->config.n_peers, err))
         goto end; /* out of memory: the peers are as before */
@@ -390,13 +358,6 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
                   n->id);
     shared_config_unref(n->config);
     n->config = shared_config_ref(c);
-    for (unsigned i = 0; i < n->n_shards; i++) {
-        struct shard *s = &n->shards[i];
-
-        if (!s->functions_posted)
-            reactor_post(&s->reactor, &s->functions_changed);
-        s->functions_posted = true;
-    }
     discovery_changed(n);
     n->reloads++;
     rc = 0;

@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "host/access.h"
+#include "host/clerk.h"
 #include "host/discovery/discovery.h"
 #include "host/functions.h"
 #include "host/learner.h"
@@ -20,10 +21,12 @@
 
 struct node {
     /* The admin lock serialises everything that changes the node as a whole:
-     * reload, REST configuration; it protects `config` and `functions`. */
+     * reload, REST configuration; it protects `config`, `functions` and `offers`. */
     pthread_mutex_t admin;
     struct shared_config *config;
     struct function_table *functions;
+    struct function_offers offers[FUNCTION_ORIGINS]; /* but the file's, which are in `config` */
+    struct clerk clerk;
 
     char id[64];
     char ip[64];                   /* that peers know it by */
@@ -80,6 +83,17 @@ void node_release(struct node *n);
 /* Reads the configuration again; what cannot be applied is said and the rest of
  * the node goes on as before.  [main thread] */
 int node_reload(struct node *n, char err[P2P_ERRLEN]);
+/* node_functions.c [main thread, under admin, or before the threads start] */
+/* Replaces all functions of an origin but the file's.  Takes the list over, whose references
+ * it holds; on failure (-1 with a reason) it stays the caller's and nothing has changed. */
+int node_offer(struct node *n, enum function_origin origin, struct function_offers offers,
+               char err[P2P_ERRLEN]);
+/* In two steps, with the file's from `file`: what can fail, and what cannot. */
+struct function_table *node_make_functions(struct node *n, struct shared_config *file,
+                                           char err[P2P_ERRLEN]);
+void node_take_functions(struct node *n, struct function_table *t);
+void node_release_offers(struct node *n);
+
 /* Reads the plugin folder again and logs what is new.  [any thread] */
 void node_scan_plugins(struct node *n);
 /* Watches the folder from now on.  watch.c  [main thread] */

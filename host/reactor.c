@@ -3,7 +3,7 @@
 #include <p2pfaas/plugin.h>
 #include <time.h>
 
-static void run_posted(struct reactor *r)
+void reactor_run_posted(struct reactor *r)
 {
     struct task *t, *next;
 
@@ -22,7 +22,7 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int events)
 {
     (void)loop;
     (void)events;
-    run_posted(w->data);
+    reactor_run_posted(w->data);
 }
 
 int reactor_init(struct reactor *r, char *err)
@@ -47,7 +47,7 @@ int reactor_init(struct reactor *r, char *err)
 void reactor_release(struct reactor *r)
 {
     r->ending = true;
-    run_posted(r);
+    reactor_run_posted(r);
     ev_async_stop(r->loop, &r->wake);
     ev_loop_destroy(r->loop);
     pthread_mutex_destroy(&r->lock);

@@ -34,6 +34,8 @@ struct reactor {
 int reactor_init(struct reactor *r, char *err); /* 0 or -1 */
 /* Runs what is still posted.  Every thread that may post has been joined. */
 void reactor_release(struct reactor *r);
+/* Runs what is posted so far, outside the loop. */
+void reactor_run_posted(struct reactor *r);
 
 /* Runs t on r's thread, in the order posted.  [any thread] */
 void reactor_post(struct reactor *r, struct task *t);

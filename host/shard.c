@@ -4,6 +4,7 @@
 
 #include "host/ingress.h"
 #include "host/job.h"
+#include "host/later.h"
 #include "host/log.h"
 
 static void on_functions_changed(struct task *t)
@@ -37,6 +38,7 @@ static void on_stop(struct task *t)
 
     s->quiesced = true;
     listener_quiesce(&s->listener[SHARD_FRONT]);
+    later_sweep(s, true);
     shard_end_if_idle(s);
 }
 
@@ -102,6 +104,7 @@ int shard_init(struct shard *s, struct node *node, unsigned index, char err[P2P_
 
 void shard_release(struct shard *s)
 {
+    reactor_run_posted(&s->reactor); /* answers of other threads that have ended */
     for (int i = 0; i < SHARD_LISTENERS; i++)
         listener_stop(&s->listener[i]);
     listeners_release(s);

@@ -41,6 +41,7 @@ struct shard {
     unsigned in_state[EXCHANGE_STATES];
     unsigned n_suspended; /* of those at work */
     struct job *left;     /* ended after their connections broke */
+    struct job *later;    /* no jobs, but answered later: host/later.h */
 
     /* job.c */
     struct job *idle_jobs; /* pooled memory */

@@ -54,6 +54,10 @@ struct run {
     _Alignas(16) unsigned char memory[RUN_MEMORY];
 };
 
+struct replica_count {
+    unsigned replicas, available; /* that there are to be, and that serve now */
+};
+
 struct runtime {
     const char *name;
     /* Checks what can be checked now (program exists, may be executed) and makes
@@ -68,6 +72,12 @@ struct runtime {
     void (*cancel)(struct run *run); /* kill or give up; done comes with RUN_CANCELLED */
     /* For GET /configuration and metrics: "ready", "starting", "back-off 2s", … */
     void (*describe)(struct program *p, char *out, size_t size); /* [any thread] */
+    /* The rest may be NULL. */
+    /* How many places the function has; NULL: one, always there.  [any thread] */
+    void (*count)(struct program *p, struct replica_count *out);
+    /* So many are wanted now; load and idleness go on from there.  0 = none runs until the
+     * next call.  0, or -1 with a reason; NULL: it cannot be scaled.  [home thread] */
+    int (*scale)(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
 };
 
 extern const struct runtime runtime_fork, runtime_server, runtime_docker;

@@ -1,0 +1,97 @@
+/*
+ * node_functions.c - which functions a node has: those of plugins.yaml, those that were
+ * deployed, those of a gateway behind it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/log.h"
+#include "host/node.h"
+
+static void function_closed(void *ctx)
+{
+    struct node *n = ctx;
+
+    n->programs--;
+    if (n->closing && n->programs == 0)
+        ev_break(n->shards[0].reactor.loop, EVBREAK_ALL);
+}
+
+struct function_table *node_make_functions(struct node *n, struct shared_config *file,
+                                           char err[P2P_ERRLEN])
+{
+    struct function_offers from[FUNCTION_ORIGINS];
+
+    memcpy(from, n->offers, sizeof(from));
+    from[FROM_FILE] = (struct function_offers){&file, 1};
+    return function_table_new(from, n->functions, &n->names, &n->shards[0].reactor, function_closed,
+                              n, err);
+}
+
+/* Each shard changes to the new table on its own thread. */
+static void tell_shards(struct node *n)
+{
+    for (unsigned i = 0; i < n->n_shards; i++) {
+        struct shard *s = &n->shards[i];
+
+        if (!s->functions) {
+            s->functions = function_table_ref(n->functions);
+            continue;
+        }
+        if (!s->functions_posted)
+            reactor_post(&s->reactor, &s->functions_changed);
+        s->functions_posted = true;
+    }
+}
+
+void node_take_functions(struct node *n, struct function_table *t)
+{
+    struct function_table *old = n->functions;
+
+    /* Programs are counted from here until they are closed. */
+    for (unsigned i = 0; i < t->n; i++) {
+        struct function *f = t->entries[i].function;
+        bool is_new = !f->counted;
+
+        n->programs += is_new;
+        f->counted = true;
+        if (is_new && f->error[0])
+            log_event(LOG_ERROR, "function cannot be run", LOG_STR("function", f->config->name),
+                      LOG_STR("why", f->error));
+    }
+    n->functions = t;
+    function_table_unref(old);
+    tell_shards(n);
+}
+
+static void release(struct function_offers *o)
+{
+    for (unsigned i = 0; i < o->n; i++)
+        shared_config_unref(o->list[i]);
+    free(o->list);
+    *o = (struct function_offers){0};
+}
+
+int node_offer(struct node *n, enum function_origin origin, struct function_offers offers,
+               char err[P2P_ERRLEN])
+{
+    struct function_offers before = n->offers[origin];
+    struct function_table *table;
+
+    n->offers[origin] = offers;
+    table = node_make_functions(n, n->config, err);
+    if (!table) {
+        n->offers[origin] = before;
+        return -1;
+    }
+    node_take_functions(n, table);
+    release(&before);
+    discovery_changed(n);
+    return 0;
+}
+
+void node_release_offers(struct node *n)
+{
+    for (int o = 0; o < FUNCTION_ORIGINS; o++)
+        release(&n->offers[o]);
+}
