@@ -150,6 +150,11 @@ static const struct p2p_param docker_keys[] = {
          "containers go on when the node stops; it takes them up again at its next start"),
     P2P_PARAM_END};
 
+static const struct p2p_param gateway_keys[] = {
+    STRING(struct gateway_config, namespace, "openfaas-fn",
+           "of this node's functions: /function/NAME.NAMESPACE is /function/NAME"),
+    P2P_PARAM_END};
+
 const struct config_section config_sections[] = {
     {"node", node_keys, offsetof(struct config, node)},
     {"log", log_keys, offsetof(struct config, log)},
@@ -161,6 +166,7 @@ const struct config_section config_sections[] = {
     {"discovery", discovery_keys, offsetof(struct config, discovery)},
     {"security", security_keys, offsetof(struct config, security)},
     {"docker", docker_keys, offsetof(struct config, docker)},
+    {"gateway", gateway_keys, offsetof(struct config, gateway)},
     {NULL, NULL, 0}};
 
 const void *config_section(const struct config *c, const char *section)

@@ -140,6 +140,10 @@ struct docker_config {
     const char *node;     /* node.id */
 };
 
+struct gateway_config {
+    const char *namespace; /* of this node's functions, as in /function/NAME.NAMESPACE */
+};
+
 enum { DOCKER_MOST_REPLICAS = 64 };
 enum function_runtime { FUNCTION_PROCESS, FUNCTION_DOCKER };
 enum function_mode { FUNCTION_FORK, FUNCTION_HTTP };
@@ -190,6 +194,7 @@ struct config {
     struct discovery_config discovery;
     struct security_config security;
     struct docker_config docker;
+    struct gateway_config gateway;
     struct function_config *function;
     unsigned n_functions;
 };

@@ -257,6 +257,18 @@ struct function *function_table_find(const struct function_table *t, const char 
     return entry ? entry->function : NULL;
 }
 
+struct function *function_table_resolve(const struct function_table *t, const char *text,
+                                        size_t len, const char *own_namespace)
+{
+    struct function *f = function_table_find(t, text, len);
+    const char *dot = f ? NULL : memrchr(text, '.', len);
+    size_t n = strlen(own_namespace);
+
+    if (dot && (size_t)(text + len - dot) == n + 1 && memcmp(dot + 1, own_namespace, n) == 0)
+        return function_table_find(t, text, (size_t)(dot - text));
+    return f;
+}
+
 void function_table_names(const struct function_table *t, char *out, size_t size)
 {
     size_t at = 0;

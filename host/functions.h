@@ -87,6 +87,10 @@ struct function_table *function_table_new(const struct function_offers from[FUNC
 struct function_table *function_table_ref(struct function_table *t);
 void function_table_unref(struct function_table *t);
 struct function *function_table_find(const struct function_table *t, const char *name, size_t len);
+/* As a URL has it: NAME or NAME.NAMESPACE, of this node's namespace; a name that has a dot
+ * itself comes first. */
+struct function *function_table_resolve(const struct function_table *t, const char *text,
+                                        size_t len, const char *own_namespace);
 /* "burn, echo, gzip", cut with "…" when it does not fit. */
 void function_table_names(const struct function_table *t, char *out, size_t size);
 

@@ -464,7 +464,8 @@ void world_wake(struct decision *d, uint32_t round)
 static struct function *find_function(struct job *j)
 {
     size_t n = strcspn(j->x.rest, "/?");
-    struct function *f = function_table_find(j->x.shard->functions, j->x.rest, n);
+    struct function *f =
+        function_table_resolve(j->x.shard->functions, j->x.rest, n, j->x.shard->node->domain);
 
     if (!f || buf_puts(&j->x.request.target, j->x.rest + n) || !buf_text(&j->x.request.target))
         return NULL;

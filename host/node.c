@@ -95,6 +95,7 @@ static int set_identity(struct node *n, const struct config *c, char err[P2P_ERR
     if (endpoint_parse(&n->advertised, n->ip, (uint16_t)c->node.port, err))
         return -1;
     snprintf(n->id, sizeof(n->id), "%s", c->node.id);
+    snprintf(n->domain, sizeof(n->domain), "%s", c->gateway.namespace);
     quote(n->ip_json, sizeof(n->ip_json), n->ip);
     quote(n->id_json, sizeof(n->id_json), n->id);
     n->view.size = sizeof(n->view);
@@ -204,7 +205,7 @@ struct comparison {
 static void compare(void *ctx, const char *section, const struct p2p_param *p)
 {
     static const char *const fixed[] = {"node",      "limits",   "plugins", "learner",
-                                        "discovery", "security", "docker"};
+                                        "discovery", "security", "docker", "gateway"};
     static const char *const live[] = {"slots", "queue",         "stop_timeout", "plugin",
                                        "file",  "save_interval", "expiry",       "batch_interval"};
     const struct comparison *c = ctx;

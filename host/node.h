@@ -29,6 +29,7 @@ struct node {
     struct clerk clerk;
 
     char id[64];
+    char domain[64];               /* gateway.namespace */
     char ip[64];                   /* that peers know it by */
     char id_json[96], ip_json[96]; /* quoted, for header lists */
     struct endpoint self;          /* where it listens */

@@ -86,7 +86,7 @@ static void test_tables_are_sound_and_what_is_not_given_is_default(void **state)
     static const size_t sizes[] = {sizeof(c.node),    sizeof(c.log),       sizeof(c.limits),
                                    sizeof(c.plugins), sizeof(c.scheduler), sizeof(c.learner),
                                    sizeof(c.peers),   sizeof(c.discovery), sizeof(c.security),
-                                   sizeof(c.docker)};
+                                   sizeof(c.docker),  sizeof(c.gateway)};
     size_t n = 0;
 
     (void)state;
