@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uthash.h>
 
 #include "base/paths.h"
@@ -349,6 +350,21 @@ struct peer_config *config_add_peer(struct peer_list l, const char *name, const 
     added.address = strdup(address);
     grown[*l.n] = added;
     return &grown[(*l.n)++];
+}
+
+char *config_data_path(const struct config *c, const char *name, bool *failed)
+{
+    bool absolute = c->node.data_dir[0] == '/';
+    char *here, *path = NULL;
+
+    *failed = false;
+    if (!c->node.data_dir[0])
+        return NULL;
+    here = absolute ? strdup("") : getcwd(NULL, 0);
+    *failed = !here ||
+              asprintf(&path, "%s%s%s/%s", here, absolute ? "" : "/", c->node.data_dir, name) < 0;
+    free(here);
+    return *failed ? NULL : path;
 }
 
 /* ---- life ---- */

@@ -18,6 +18,7 @@ enum {
     CONFIG_MAX_FUNCTIONS = 1024,
     CONFIG_MAX_PEERS = 4096,
     CONFIG_MAX_ARGS = 64,
+    CONFIG_MAX_NAME = 63, /* bytes of a function's name */
     CONFIG_MAX_PARAMETERS = 64,
     CONFIG_PLACE = 192,        /* text of config_place */
     CONFIG_MAX_TEXT = 64 << 10 /* bytes of a word of a command or a path, expanded */
@@ -155,6 +156,7 @@ struct function_config {
     char **command;           /* argv, NULL-terminated, from a list, or from a string
                                  split at blanks */
     char **environment;       /* "NAME=value", NULL-terminated */
+    char **secrets;           /* their files, absolute, NULL-terminated; NULL = none */
     const char *directory;    /* working directory; "" = the node's */
     const char *content_type; /* of a fork function's answer */
     bool cgi_headers;         /* a fork function's answer begins with header lines */
@@ -205,8 +207,16 @@ struct config {
 int config_load(struct config *c, const char *file, const char *const *overrides,
                 unsigned n_overrides, char err[P2P_ERRLEN]);
 void config_release(struct config *c);
+/* malloc'ed absolute path of `name` in node.data_dir; NULL without one, or (*failed) when
+ * memory is short. */
+char *config_data_path(const struct config *c, const char *name, bool *failed);
+/* 1 to CONFIG_MAX_NAME of A-Z a-z 0-9 . _ -, and fit to name a file. */
+bool config_is_function_name(const char *name);
 /* Would the one run as the other does? */
 bool config_same_function(const struct function_config *a, const struct function_config *b);
+
+/* The plain keys of a function. */
+extern const struct p2p_param *const config_function_keys;
 
 /* Calls for each plain key of each section: for --help and for the test that
  * plugins.yaml documents all of them. */

@@ -1,5 +1,6 @@
 /*
- * config_function.c - the keys of a function, and what can be said of them only together.
+ * config_function.c - the keys of a function, its lists, and what can be said of them only
+ * together.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,67 @@ int config_check_function(const struct function_config *f, char err[P2P_ERRLEN])
     return 0;
 }
 
+bool config_is_function_name(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    return n > 0 && n <= CONFIG_MAX_NAME && name[n] == '\0' && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
+/* ---- lists ---- */
+
+int config_push(char ***list, char *text, char *why)
+{
+    size_t n = 0;
+    char **grown;
+
+    if (!text) {
+        snprintf(why, P2P_ERRLEN, "longer than %d bytes, or out of memory", CONFIG_MAX_TEXT);
+        return -1;
+    }
+    while (*list && (*list)[n])
+        n++;
+    grown = n < CONFIG_MAX_ARGS ? realloc(*list, (n + 2) * sizeof(*grown)) : NULL;
+    if (!grown) {
+        free(text);
+        snprintf(why, P2P_ERRLEN, "more than %d entries, or out of memory", CONFIG_MAX_ARGS);
+        return -1;
+    }
+    grown[n] = text;
+    grown[n + 1] = NULL;
+    *list = grown;
+    return 0;
+}
+
+int config_split_command(struct function_config *f, const char *text, char *why)
+{
+    static const char blanks[] = " \t\n";
+    char *all = strdup(text), *rest = NULL;
+    int rc = 0;
+
+    if (!all)
+        snprintf(why, P2P_ERRLEN, "out of memory");
+    for (char *word = all ? strtok_r(all, blanks, &rest) : NULL; word && rc == 0;
+         word = strtok_r(NULL, blanks, &rest))
+        rc = config_push(&f->command, config_expand(word), why);
+    free(all);
+    return all ? rc : -1;
+}
+
+int config_add_variable(struct function_config *f, const char *name, const char *value, char *why)
+{
+    char *entry = NULL;
+
+    if (!name[0] || strchr(name, '=')) {
+        snprintf(why, P2P_ERRLEN, "'%.40s' is no name of a variable", name);
+        return -1;
+    }
+    if (asprintf(&entry, "%s=%s", name, value) < 0)
+        entry = NULL;
+    return config_push(&f->environment, entry, why);
+}
+
 static bool same_list(char *const *a, char *const *b)
 {
     if (!a || !b)
@@ -147,7 +209,7 @@ bool config_same_function(const struct function_config *a, const struct function
     char x[TEXT], y[TEXT];
 
     if (strcmp(a->name, b->name) != 0 || !same_list(a->command, b->command) ||
-        !same_list(a->environment, b->environment))
+        !same_list(a->environment, b->environment) || !same_list(a->secrets, b->secrets))
         return false;
     for (const struct p2p_param *p = function_keys; p->name; p++) {
         if (p->type == P2P_STRING) {
@@ -179,5 +241,6 @@ void config_release_function(struct function_config *f)
     free((char *)(uintptr_t)f->name);
     free_list(f->command);
     free_list(f->environment);
+    free_list(f->secrets);
     memset(f, 0, sizeof(*f));
 }

@@ -6,8 +6,6 @@
 #include "base/suggest.h"
 #include "base/yaml_reader.h"
 
-enum { MOST_NAME = 63 };
-
 static struct config *config_of(const struct reader *r)
 {
     return r->ctx;
@@ -139,49 +137,26 @@ static int read_peers(struct reader *r, const yaml_node_t *n, const char *list, 
 
 /* ---- functions ---- */
 
-/* Grows a NULL-terminated list by one owned text. */
-static int push(struct reader *r, const yaml_node_t *at, char ***list, char *text)
-{
-    size_t n = 0;
-    char **grown;
-
-    if (!text)
-        return reader_fail(r, at, "longer than %d bytes, or out of memory", CONFIG_MAX_TEXT);
-    while (*list && (*list)[n])
-        n++;
-    grown = n < CONFIG_MAX_ARGS ? realloc(*list, (n + 2) * sizeof(*grown)) : NULL;
-    if (!grown) {
-        free(text);
-        return reader_fail(r, at, "more than %d entries, or out of memory", CONFIG_MAX_ARGS);
-    }
-    grown[n] = text;
-    grown[n + 1] = NULL;
-    *list = grown;
-    return 0;
-}
-
 static int read_command(struct reader *r, struct function_config *f, const yaml_node_t *n)
 {
+    char why[P2P_ERRLEN];
+
     if (n->type == YAML_SEQUENCE_NODE) {
         for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
             const char *text = reader_text(r, reader_node(r, *i), "command");
 
-            if (!text || push(r, n, &f->command, config_expand(text)))
+            if (!text)
                 return -1;
+            if (config_push(&f->command, config_expand(text), why))
+                return reader_fail(r, n, "%s", why);
         }
     } else {
         const char *text = reader_text(r, n, "command");
-        char *all = text ? copy(r, n, text) : NULL, *rest = NULL;
 
-        if (!all)
+        if (!text)
             return -1;
-        for (char *word = strtok_r(all, " \t\n", &rest); word;
-             word = strtok_r(NULL, " \t\n", &rest))
-            if (push(r, n, &f->command, config_expand(word))) {
-                free(all);
-                return -1;
-            }
-        free(all);
+        if (config_split_command(f, text, why))
+            return reader_fail(r, n, "%s", why);
     }
     if (!f->command || !f->command[0][0])
         return reader_fail(
@@ -195,7 +170,8 @@ static int read_variable(struct reader *r, void *ctx, const char *key, const yam
     struct function_config *f = ctx;
     const char *text = reader_text(r, value, "environment");
     char *expanded = text ? config_expand(text) : NULL;
-    char *entry = NULL;
+    char why[P2P_ERRLEN];
+    int rc;
 
     if (!text)
         return -1;
@@ -204,15 +180,9 @@ static int read_variable(struct reader *r, void *ctx, const char *key, const yam
                            "functions.%s.environment.%.40s: longer than %d bytes, or out of "
                            "memory",
                            f->name, key, CONFIG_MAX_TEXT);
-    if (!key[0] || strchr(key, '=')) {
-        free(expanded);
-        return reader_fail(r, key_at, "functions.%s.environment: '%.40s' is no name of a variable",
-                           f->name, key);
-    }
-    if (asprintf(&entry, "%s=%s", key, expanded) < 0)
-        entry = NULL;
+    rc = config_add_variable(f, key, expanded, why);
     free(expanded);
-    return push(r, key_at, &f->environment, entry);
+    return rc ? reader_fail(r, key_at, "functions.%s.environment: %.180s", f->name, why) : 0;
 }
 
 static int read_function_key(struct reader *r, void *ctx, const char *key,
@@ -233,14 +203,6 @@ static int read_function_key(struct reader *r, void *ctx, const char *key,
     return reader_unknown(r, key_at, section, key, config_function_keys, more);
 }
 
-static bool is_function_name(const char *name)
-{
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-
-    return n > 0 && n <= MOST_NAME && name[n] == '\0' && strcmp(name, ".") != 0 &&
-           strcmp(name, "..") != 0;
-}
-
 static int read_function(struct reader *r, void *ctx, const char *key, const yaml_node_t *key_at,
                          const yaml_node_t *value)
 {
@@ -249,11 +211,11 @@ static int read_function(struct reader *r, void *ctx, const char *key, const yam
     char why[P2P_ERRLEN];
 
     (void)ctx;
-    if (!is_function_name(key))
+    if (!config_is_function_name(key))
         return reader_fail(r, key_at,
                            "functions: '%.70s' is no name of a function; allowed: 1 to %d of "
                            "A-Z a-z 0-9 . _ -",
-                           key, MOST_NAME);
+                           key, CONFIG_MAX_NAME);
     grown = c->n_functions < CONFIG_MAX_FUNCTIONS - 1
                 ? realloc(c->function, (c->n_functions + 1) * sizeof(*grown))
                 : NULL;

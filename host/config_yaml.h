@@ -1,6 +1,6 @@
 /*
  * config_yaml.h - what config.c and config_function.c (the tables), config_yaml.c (the
- * file) and config_override.c (--set) share.  Private to them.
+ * file), config_override.c (--set) and deployment.c (what is deployed) share.  Private to them.
  */
 #ifndef HOST_CONFIG_YAML_H
 #define HOST_CONFIG_YAML_H
@@ -13,10 +13,15 @@ struct config_section {
     size_t offset; /* of its struct in struct config */
 };
 extern const struct config_section config_sections[];
-extern const struct p2p_param *const config_function_keys;
 /* Of a function that is read whole: 0, or -1 with "functions.NAME…". */
 int config_check_function(const struct function_config *f, char err[P2P_ERRLEN]);
 void config_release_function(struct function_config *f);
+/* Each 0, or -1 with a reason that does not name the place. */
+/* Grows a NULL-terminated list by one text, which is owned also on failure; NULL, for want
+ * of memory or as it was too long, is a failure. */
+int config_push(char ***list, char *text, char *why);
+int config_split_command(struct function_config *f, const char *text, char *why);
+int config_add_variable(struct function_config *f, const char *name, const char *value, char *why);
 
 /* 0, or -1 with "FILE:LINE: section.key: …". */
 int config_read_file(struct config *c, const char *file, char err[P2P_ERRLEN]);

@@ -1,5 +1,6 @@
 #include "host/functions.h"
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ void shared_config_unref(struct shared_config *c)
     if (!c || --c->refs > 0)
         return;
     config_release(&c->config);
+    cJSON_Delete(c->deployment);
     free(c);
 }
 
@@ -173,6 +175,7 @@ static int add(const struct making *m, enum function_origin origin, struct share
         f->closed_ctx = m->closed_ctx;
     }
     entry->function = f;
+    entry->offer = shared_config_ref(c);
     m->table->n++;
     if (!f->id)
         f->id = intern(m->names, fc->name);
@@ -243,8 +246,10 @@ void function_table_unref(struct function_table *t)
     if (!t || --t->refs > 0)
         return;
     HASH_CLEAR(hh, t->by_name);
-    for (unsigned i = 0; i < t->n; i++)
+    for (unsigned i = 0; i < t->n; i++) {
         function_unref(t->entries[i].function);
+        shared_config_unref(t->entries[i].offer);
+    }
     free(t->entries);
     free(t);
 }

@@ -12,10 +12,14 @@
 #include "host/config.h"
 #include "host/runtimes/runtime.h"
 
+struct cJSON;
+
 /* A configuration that several owners read. */
 struct shared_config {
     _Atomic unsigned refs;
     struct config config;
+    struct cJSON *deployment; /* of an offer with one function: what was said of it, for who
+                                 lists functions; NULL = nothing else than `config` */
 };
 struct shared_config *shared_config_ref(struct shared_config *c);
 void shared_config_unref(struct shared_config *c);
@@ -55,6 +59,8 @@ void function_unref(struct function *f);
 
 struct function_entry {
     struct function *function;
+    struct shared_config *offer; /* as it is now; the function may have been made of one that
+                                    said the same of how it runs */
     UT_hash_handle hh;
 };
 
