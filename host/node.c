@@ -154,6 +154,9 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     if (peers_configure(&n->peers, c->peer, c->n_peers, err) ||
         node_select(n, c, SELECT_BOTH, err) || make_shards(n, c, err))
         goto fail;
+    rfc3339_now(n->started);
+    if (secrets_init(&n->secrets, c, err) || deployments_init(n, err))
+        goto fail;
     table = node_make_functions(n, n->config, err);
     if (!table)
         goto fail;
@@ -169,6 +172,8 @@ fail:
 void node_release(struct node *n)
 {
     clerk_stop(&n->clerk);
+    if (n->n_shards)
+        reactor_run_posted(&n->shards[0].reactor); /* what the clerk left to the main thread */
     learner_http_close(&n->learner_http);
     for (unsigned i = 0; i < n->n_shards; i++) {
         function_table_unref(n->shards[i].functions);
@@ -191,6 +196,8 @@ void node_release(struct node *n)
     slots_release(&n->slots);
     function_names_release(&n->names);
     node_release_offers(n);
+    deployments_release(&n->deployments);
+    secrets_release(&n->secrets);
     shared_config_unref(n->config);
     pthread_mutex_destroy(&n->admin);
 }
@@ -205,7 +212,7 @@ struct comparison {
 static void compare(void *ctx, const char *section, const struct p2p_param *p)
 {
     static const char *const fixed[] = {"node",      "limits",   "plugins", "learner",
-                                        "discovery", "security", "docker", "gateway"};
+                                        "discovery", "security", "docker",  "gateway"};
     static const char *const live[] = {"slots", "queue",         "stop_timeout", "plugin",
                                        "file",  "save_interval", "expiry",       "batch_interval"};
     const struct comparison *c = ctx;

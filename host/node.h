@@ -7,13 +7,16 @@
 #include "engine/engine.h"
 #include "host/access.h"
 #include "host/clerk.h"
+#include "host/deployments.h"
 #include "host/discovery/discovery.h"
 #include "host/functions.h"
 #include "host/learner.h"
 #include "host/learner_http.h"
 #include "host/messages.h"
 #include "host/peers.h"
+#include "host/rfc3339.h"
 #include "host/run_dir.h"
+#include "host/secrets.h"
 #include "host/shard.h"
 #include "host/slots.h"
 
@@ -27,6 +30,9 @@ struct node {
     struct function_table *functions;
     struct function_offers offers[FUNCTION_ORIGINS]; /* but the file's, which are in `config` */
     struct clerk clerk;
+    struct deployments deployments;
+    struct secrets secrets;
+    char started[RFC3339]; /* when, in UTC */
 
     char id[64];
     char domain[64];               /* gateway.namespace */

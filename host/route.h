@@ -63,6 +63,11 @@ void api_health(struct exchange *x);
 void api_ready(struct exchange *x);
 void api_message(struct exchange *x);
 void api_metrics(struct exchange *x);
+void api_functions(struct exchange *x); /* /system/functions */
+void api_function(struct exchange *x);  /* /system/function/NAME */
+void api_secrets(struct exchange *x);
+void api_namespaces(struct exchange *x);
+void api_info(struct exchange *x);
 void api_learner(struct exchange *x); /* /configuration/learner */
 void api_learner_root(struct exchange *x);
 void api_learner_act(struct exchange *x);

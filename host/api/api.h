@@ -8,9 +8,15 @@
 
 #include "engine/engine.h"
 #include "host/exchange.h"
+#include "host/functions.h"
 
 /* The request's body as JSON, or NULL and the exchange answered with 400, code 4. */
 cJSON *api_body(struct exchange *x);
+
+/* Is it the node's namespace, or none?  Else false and the exchange answered with 400. */
+bool api_is_own_namespace(struct exchange *x, const char *namespace);
+/* The text of a field, "" when it is none. */
+const char *api_text(const cJSON *json, const char *name);
 
 /* "name": value in a cJSON object, with the type that fits: number, boolean or string.  For
  * engine_parameters() and its like. */
@@ -28,6 +34,9 @@ struct api_selection {
 int api_read_selection(struct exchange *x, const cJSON *json, struct api_selection *w);
 /* A value as text, as plugins.yaml would have it, or NULL. */
 const char *api_value_text(const cJSON *item, char out[API_VALUE]);
+
+/* A FunctionStatus of OpenFaaS. */
+cJSON *api_function_json(const struct exchange *x, const struct function_entry *e);
 
 /* What runs now: {"name":…,"parameters":[…]} as the original answers, and more. */
 cJSON *api_scheduler_json(struct engine *e);
