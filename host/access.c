@@ -14,8 +14,8 @@ static const uint64_t TELL_EVERY_MS = 10000; /* of each reason */
 
 const char *access_refusal_name(enum access_refusal r)
 {
-    static const char *const names[ACCESS_REFUSALS] = {"no_password", "wrong_password",
-                                                       "closed_peers", "closed_administration"};
+    static const char *const names[ACCESS_REFUSALS] = {
+        "no_password", "wrong_password", "closed_peers", "closed_administration", "other_site"};
 
     return names[r];
 }

@@ -9,6 +9,9 @@
  *   administration      a password if there is a user  a password; without a user: closed
  *   everyone            nothing                        nothing
  *
+ * A browser sends what the page of any site tells it to, with the password of its user if it
+ * has it: what changes something is refused when a browser says that another site asks.
+ *
  * A route for both peers and administration opens for either, but never to an
  * administrator without a password where peers need a proof.
  *
@@ -39,6 +42,7 @@ enum access_refusal {
     ACCESS_WRONG_PASSWORD,
     ACCESS_CLOSED_PEERS,
     ACCESS_CLOSED_ADMINISTRATION,
+    ACCESS_OTHER_SITE, /* a page in a browser asks */
     ACCESS_REFUSALS
 };
 const char *access_refusal_name(enum access_refusal r);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "host/access.h"
 #include "host/job.h"
@@ -148,6 +149,34 @@ static void refuse_closed(struct exchange *x)
                       "security.user and security.password; set them, or security.trust_network");
 }
 
+static const char *field_of(const struct exchange *x, const char *name)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+/* Only browsers send these fields, and pages cannot leave them out. */
+static bool is_of_other_site(const struct exchange *x)
+{
+    const char *site = field_of(x, "Sec-Fetch-Site"), *origin = field_of(x, "Origin");
+    const char *host = field_of(x, MHD_HTTP_HEADER_HOST);
+    const char *named = origin ? strstr(origin, "://") : NULL;
+
+    if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+        return true;
+    return origin && !(named && host && strcasecmp(named + 3, host) == 0);
+}
+
+static bool check_site(struct exchange *x)
+{
+    if (!(x->route->who & ACCESS_ADMINISTRATION) || strcmp(x->request.method, "GET") == 0 ||
+        !is_of_other_site(x))
+        return true;
+    refuse_caller(x, ACCESS_OTHER_SITE, MHD_HTTP_FORBIDDEN,
+                  "a page of another site may not change this node: the request has an Origin, or "
+                  "a Sec-Fetch-Site, that is not this one");
+    return false;
+}
+
 /* ---- peers ---- */
 
 static void refuse_message(struct exchange *x, const struct auth_finding *f)
@@ -211,7 +240,7 @@ void access_check(struct exchange *x)
     unsigned both = ACCESS_PEERS | ACCESS_ADMINISTRATION;
     enum access_need need = access_need(a, x->route->who);
 
-    if (need == ACCESS_NOTHING)
+    if (!check_site(x) || need == ACCESS_NOTHING)
         return;
     if ((x->route->who & both) == both && login_of(x) == LOGIN_RIGHT)
         return;

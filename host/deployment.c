@@ -268,6 +268,17 @@ static int read_secrets(struct reading *r)
     return 0;
 }
 
+/* A container has them in a folder; a program of this machine is told where they are. */
+static int tell_secrets(struct reading *r)
+{
+    char why[P2P_ERRLEN];
+
+    return r->f->secrets && r->f->runtime == FUNCTION_PROCESS &&
+                   config_add_variable(r->f, "P2PFAAS_SECRETS", r->at->secrets, why)
+               ? fail(r, "secrets: %.200s", why)
+               : 0;
+}
+
 static int take_annotation(struct reading *r, const char *key, const char *value)
 {
     static const char *const more[] = {"command", NULL};
@@ -357,7 +368,8 @@ struct shared_config *deployment_new(const cJSON *json, const struct deployment_
         return NULL;
     if (check_fields(&r) || read_names(&r) || read_plain(&r) || read_environment(&r) ||
         read_limits(&r) || read_labels(&r) || read_secrets(&r) ||
-        each_text(&r, "annotations", take_annotation) || config_check_function(r.f, err))
+        each_text(&r, "annotations", take_annotation) || tell_secrets(&r) ||
+        config_check_function(r.f, err))
         goto fail;
     s->deployment = cJSON_Duplicate(json, true);
     if (s->deployment) {

@@ -6,7 +6,8 @@
  *   limits.memory, limits.cpu  memory ("128Mi", "128M", "128MB") and cpu ("0.5", "500m")
  *   readOnlyRootFilesystem     read_only; it is false when it is not said, as there
  *   labels com.openfaas.scale.min and .max     replicas_min and replicas_max
- *   secrets                    names of secrets of this node
+ *   secrets                    names of secrets of this node: files in /var/openfaas/secrets of a
+ *                              container, in the folder $P2PFAAS_SECRETS of a process
  *   annotations p2pfaas.KEY    any key that a function of plugins.yaml has
  *
  * constraints, requests, registryAuth and network are taken and not used; labels and

@@ -57,6 +57,23 @@ static void add_limits(cJSON *host, const struct function_config *f)
     }
 }
 
+static void add_secrets(cJSON *host, const struct function_config *f)
+{
+    cJSON *list = f->secrets ? cJSON_AddArrayToObject(host, "Mounts") : NULL;
+
+    for (char **s = f->secrets; s && *s; s++) {
+        cJSON *mount = cJSON_CreateObject();
+        char target[128];
+
+        snprintf(target, sizeof(target), "/var/openfaas/secrets/%s", strrchr(*s, '/') + 1);
+        cJSON_AddStringToObject(mount, "Type", "bind");
+        cJSON_AddStringToObject(mount, "Source", *s);
+        cJSON_AddStringToObject(mount, "Target", target);
+        cJSON_AddTrueToObject(mount, "ReadOnly");
+        cJSON_AddItemToArray(list, mount);
+    }
+}
+
 static cJSON *settings_of(const struct function_config *f)
 {
     cJSON *body = cJSON_CreateObject(), *host;
@@ -72,6 +89,7 @@ static cJSON *settings_of(const struct function_config *f)
     host = cJSON_AddObjectToObject(body, "HostConfig");
     add_port(body, host, f);
     add_limits(host, f);
+    add_secrets(host, f);
     return body;
 }
 
