@@ -70,6 +70,26 @@ static void container_gets_what_is_configured(void **state)
            "\"p2pfaas.settings\":\"12ab\"}}");
 }
 
+static void container_gets_its_secrets(void **state)
+{
+    static char *secrets[] = {"/data/secrets/key", NULL};
+    char before[DOCKER_HASH], after[DOCKER_HASH], *text;
+    cJSON *body;
+
+    (void)state;
+    assert_int_equal(docker_hash(&function, before), 0);
+    function.secrets = secrets;
+    assert_int_equal(docker_hash(&function, after), 0);
+    assert_string_not_equal(before, after);
+    body = docker_create_body(&function, after);
+    text = cJSON_PrintUnformatted(
+        cJSON_GetObjectItem(cJSON_GetObjectItem(body, "HostConfig"), "Mounts"));
+    assert_string_equal(text, "[{\"Type\":\"bind\",\"Source\":\"/data/secrets/key\",\"Target\":"
+                              "\"/var/openfaas/secrets/key\",\"ReadOnly\":true}]");
+    cJSON_free(text);
+    cJSON_Delete(body);
+}
+
 static void hash_changes_with_what_a_container_is_made_of(void **state)
 {
     char before[DOCKER_HASH], after[DOCKER_HASH];
@@ -247,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(container_is_made_with_the_least, setup),
         cmocka_unit_test_setup(container_gets_what_is_configured, setup),
+        cmocka_unit_test_setup(container_gets_its_secrets, setup),
         cmocka_unit_test_setup(hash_changes_with_what_a_container_is_made_of, setup),
         cmocka_unit_test(listed_container_is_read),
         cmocka_unit_test(state_of_a_container_is_read),
