@@ -1,5 +1,3 @@
-#include "host/runtimes/program.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,171 +8,12 @@
 #include <unistd.h>
 
 #include "host/log.h"
-#include "host/runtimes/spawn.h"
+#include "host/runtimes/program_private.h"
 
-enum { MOST_TIMEOUTS = 3 }; /* in a row; then it hangs */
-enum { LINE_MAX_BYTES = 1024, LINES_A_SECOND = 100, STRIKES = 3, MOST_VARIABLES = 96 };
+enum { LINES_A_SECOND = 100, MOST_VARIABLES = 96 };
 static const double FIRST_LOOK = 0.001, LAST_LOOK = 0.1; /* for its port, seconds */
 static const double FIRST_BACK_OFF = 0.1, LAST_BACK_OFF = 30, GRACE = 2;
 static const uint64_t GOOD_LIFE_NS = 10000000000; /* a program this old starts afresh */
-
-enum program_state { STOPPED, STARTING, READY, BACK_OFF, CLOSING };
-
-struct program {
-    const struct function_config *config;
-    struct reactor *home;
-    struct task wanted; /* start it, please */
-    struct task hung;   /* end it, please */
-    _Atomic unsigned timeouts;
-    pthread_mutex_t lock;
-    /* Under the lock. */
-    enum program_state state;
-    bool start_posted, hung_posted;
-    struct endpoint endpoint;
-    struct served_waiter *first, *last;
-    char why[P2P_ERRLEN]; /* it is not ready */
-    unsigned strikes;     /* ends in a row without a good life between */
-    /* The home thread's. */
-    struct child child;
-    int output;
-    ev_io ended, talking;
-    ev_timer look, give_up, again;
-    double look_after;
-    const char *killed_for; /* by us, or NULL */
-    uint64_t ready_ns;
-    char line[LINE_MAX_BYTES];
-    size_t line_len;
-    uint64_t line_second;
-    unsigned lines, lines_dropped;
-    void (*closed)(void *arg);
-    void *closed_arg;
-};
-
-/* ---- the line, under the lock ---- */
-
-static void line_add(struct program *p, struct served_waiter *w)
-{
-    w->in_line = true;
-    w->next = NULL;
-    w->prev = p->last;
-    if (p->last)
-        p->last->next = w;
-    else
-        p->first = w;
-    p->last = w;
-}
-
-static void line_remove(struct program *p, struct served_waiter *w)
-{
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        p->first = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        p->last = w->prev;
-    w->in_line = false;
-}
-
-/* Calls up everybody, each on its own thread. */
-static void line_call(struct program *p, bool failed)
-{
-    struct served_waiter *w;
-
-    while ((w = p->first)) {
-        line_remove(p, w);
-        w->failed = failed;
-        w->endpoint = p->endpoint;
-        reactor_post(w->home, &w->turn);
-    }
-}
-
-static const struct function_config *program_config(const struct program *p)
-{
-    return p->config;
-}
-
-static bool program_take(struct program *p, struct served_waiter *w)
-{
-    bool ready;
-
-    pthread_mutex_lock(&p->lock);
-    ready = p->state == READY;
-    w->endpoint = p->endpoint;
-    pthread_mutex_unlock(&p->lock);
-    return ready;
-}
-
-static void program_timed_out(struct program *p)
-{
-    if (++p->timeouts < MOST_TIMEOUTS)
-        return;
-    pthread_mutex_lock(&p->lock);
-    if (p->state == READY && !p->hung_posted) {
-        p->hung_posted = true;
-        reactor_post(p->home, &p->hung);
-    }
-    pthread_mutex_unlock(&p->lock);
-}
-
-static void program_give(struct program *p, struct served_waiter *w, enum place_use how)
-{
-    (void)w;
-    if (how == PLACE_TIMED_OUT)
-        program_timed_out(p);
-    else if (how == PLACE_ANSWERED && p->timeouts)
-        p->timeouts = 0;
-}
-
-static bool program_wait(struct program *p, struct served_waiter *w)
-{
-    bool cold = false;
-
-    pthread_mutex_lock(&p->lock);
-    line_add(p, w);
-    if (p->state == READY)
-        line_call(p, false);
-    else if (p->state == BACK_OFF && p->strikes >= STRIKES)
-        line_call(p, true);
-    else
-        cold = true;
-    if (p->state == STOPPED && !p->start_posted) {
-        p->start_posted = true;
-        reactor_post(p->home, &p->wanted);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return cold;
-}
-
-static bool program_leave(struct program *p, struct served_waiter *w)
-{
-    bool was_in_line;
-
-    pthread_mutex_lock(&p->lock);
-    was_in_line = w->in_line;
-    if (was_in_line)
-        line_remove(p, w);
-    pthread_mutex_unlock(&p->lock);
-    return was_in_line;
-}
-
-static int program_why(struct program *p, char out[P2P_ERRLEN])
-{
-    pthread_mutex_lock(&p->lock);
-    snprintf(out, P2P_ERRLEN, "%s", p->why[0] ? p->why : "the program did not become ready");
-    pthread_mutex_unlock(&p->lock);
-    return 502;
-}
-
-const struct supply program_supply = {
-    .config = program_config,
-    .take = program_take,
-    .wait = program_wait,
-    .leave = program_leave,
-    .give = program_give,
-    .why = program_why,
-};
 
 /* ---- the program's output ---- */
 
@@ -246,7 +85,7 @@ static void enter_state(struct program *p, enum program_state state, const char 
     if (why)
         snprintf(p->why, sizeof(p->why), "%s", why);
     if (state == READY)
-        line_call(p, false);
+        program_line_call(p, false);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -275,8 +114,8 @@ static void strike(struct program *p, const char *why)
     p->state = BACK_OFF;
     p->strikes++;
     snprintf(p->why, sizeof(p->why), "%s", why);
-    if (p->strikes >= STRIKES)
-        line_call(p, true);
+    if (p->strikes >= PROGRAM_STRIKES)
+        program_line_call(p, true);
     for (unsigned i = 1; i < p->strikes && after < LAST_BACK_OFF; i++)
         after *= 2;
     pthread_mutex_unlock(&p->lock);
@@ -510,7 +349,7 @@ static void on_hung(struct task *t)
     pthread_mutex_unlock(&p->lock);
     if (state == CLOSING) {
         destroy_if_over(p);
-    } else if (state == READY && p->timeouts >= MOST_TIMEOUTS) {
+    } else if (state == READY && p->timeouts >= PROGRAM_TIMEOUTS) {
         log_event(LOG_WARN, "function's program hangs and is killed",
                   LOG_STR("function", p->config->name));
         p->killed_for = "gave no answer in time to several calls in a row";

@@ -1,0 +1,49 @@
+/*
+ * program_private.h - what program.c (the life of a function's program) and program_line.c
+ * (who is served by it) share.
+ */
+#ifndef HOST_PROGRAM_PRIVATE_H
+#define HOST_PROGRAM_PRIVATE_H
+
+#include "host/runtimes/program.h"
+#include "host/runtimes/spawn.h"
+
+enum { PROGRAM_STRIKES = 3, PROGRAM_TIMEOUTS = 3 }; /* in a row */
+enum { LINE_MAX_BYTES = 1024 };
+
+enum program_state { STOPPED, STARTING, READY, BACK_OFF, CLOSING };
+
+struct program {
+    const struct function_config *config;
+    struct reactor *home;
+    struct task wanted; /* start it, please */
+    struct task hung;   /* end it, please */
+    _Atomic unsigned timeouts;
+    pthread_mutex_t lock;
+    /* Under the lock. */
+    enum program_state state;
+    bool start_posted, hung_posted;
+    struct endpoint endpoint;
+    struct served_waiter *first, *last;
+    char why[P2P_ERRLEN]; /* it is not ready */
+    unsigned strikes;     /* ends in a row without a good life between */
+    /* The home thread's. */
+    struct child child;
+    int output;
+    ev_io ended, talking;
+    ev_timer look, give_up, again;
+    double look_after;
+    const char *killed_for; /* by us, or NULL */
+    uint64_t ready_ns;
+    char line[LINE_MAX_BYTES];
+    size_t line_len;
+    uint64_t line_second;
+    unsigned lines, lines_dropped;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* Under the lock: calls up everybody who waits, each on its own thread. */
+void program_line_call(struct program *p, bool failed);
+
+#endif
