@@ -16,4 +16,6 @@ const struct runtime runtime_docker = {
     .start = docker_start_run,
     .cancel = served_cancel,
     .describe = docker_pool_describe,
+    .count = docker_pool_count,
+    .scale = docker_pool_scale,
 };

@@ -39,8 +39,8 @@ static struct docker_replica *least_loaded(struct program *p)
     for (int64_t i = 0; i < p->config->replicas_max; i++) {
         struct docker_replica *r = &p->replica[i];
 
-        if (r->state == REPLICA_READY && !r->doubted && r->load < p->config->concurrency &&
-            (!best || r->load < best->load))
+        if (r->state == REPLICA_READY && !r->doubted && !r->retires &&
+            r->load < p->config->concurrency && (!best || r->load < best->load))
             best = r;
     }
     return best;
@@ -103,6 +103,8 @@ static bool pool_take(struct program *p, struct served_waiter *w)
     bool taken;
 
     pthread_mutex_lock(&p->lock);
+    if (docker_scale_called(p))
+        want(p);
     taken = !p->first && place(p, w);
     pthread_mutex_unlock(&p->lock);
     return taken;
@@ -143,13 +145,14 @@ static void pool_give(struct program *p, struct served_waiter *w, enum place_use
 
     pthread_mutex_lock(&p->lock);
     r->load--;
-    r->idle_since_ns = clock_ns();
+    r->idle_since_ns = p->used_ns = clock_ns();
     r->timeouts = how == PLACE_TIMED_OUT  ? r->timeouts + 1
                   : how == PLACE_ANSWERED ? 0
                                           : r->timeouts;
     r->doubted |= how == PLACE_LOST || how == PLACE_UNREACHABLE;
     docker_line_serve(p);
-    if (p->first || r->doubted || r->timeouts >= POOL_TIMEOUTS || r->state == REPLICA_GONE)
+    if (p->first || r->doubted || r->timeouts >= POOL_TIMEOUTS || r->state == REPLICA_GONE ||
+        (r->retires && r->load == 0))
         want(p);
     pthread_mutex_unlock(&p->lock);
 }

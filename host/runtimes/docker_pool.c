@@ -74,6 +74,8 @@ static void on_ready(struct docker_replica *r)
     pthread_mutex_lock(&p->lock);
     r->idle_since_ns = clock_ns();
     r->doubted = false;
+    if (r->cold.phase_ns[COLD_START])
+        p->cold = r->cold;
     docker_line_serve(p);
     r->cold = (struct cold_start){0};
     p->why[0] = '\0';
@@ -90,7 +92,7 @@ static void on_gone(struct docker_replica *r, const char *why)
     if (r->no_image)
         p->has_image = false;
     pthread_mutex_lock(&p->lock);
-    r->doubted = false;
+    r->doubted = r->retires = false;
     r->timeouts = 0;
     if (was_good)
         p->strikes = 0;
@@ -144,6 +146,8 @@ static void on_down(struct docker_user *u, const char *why)
     docker_image_cancel(&p->image);
     p->has_image = false;
     pthread_mutex_lock(&p->lock);
+    for (int64_t i = 0; i < p->config->replicas_max; i++)
+        p->replica[i].retires = false;
     p->away = true;
     snprintf(p->why, sizeof(p->why), "Docker is not there: %.220s", why);
     docker_line_fail(p);
@@ -180,6 +184,7 @@ static void init(struct program *p, const struct function_config *f, struct reac
     p->config = f;
     p->home = home;
     p->wanted.run = on_wanted;
+    p->wish = NO_WISH;
     pthread_mutex_init(&p->lock, NULL);
     p->user = (struct docker_user){.function = f->name,
                                    .hash = p->hash,

@@ -9,7 +9,7 @@
 #include "host/runtimes/docker_pool.h"
 #include "host/runtimes/docker_replica.h"
 
-enum { POOL_STRIKES = 3, POOL_TIMEOUTS = 3 };
+enum { POOL_STRIKES = 3, POOL_TIMEOUTS = 3, NO_WISH = -1 };
 
 struct program {
     const struct function_config *config;
@@ -27,6 +27,9 @@ struct program {
     unsigned strikes;               /* failures in a row without a good life between */
     char why[P2P_ERRLEN];           /* there is none */
     struct docker_replica *replica; /* replicas_max */
+    int64_t wish;                   /* so many are wanted, or NO_WISH */
+    uint64_t used_ns;               /* the last call ended, or the wish was made */
+    struct cold_start cold;         /* of the last one that started */
     /* The home thread's. */
     struct docker *docker;
     struct docker_user user;
@@ -47,13 +50,16 @@ struct docker_count {
     int64_t to_come;  /* of them, not ready */
     int64_t resting;  /* created ahead */
     int64_t in_order; /* ready, and nothing is wrong with them */
+    int64_t leaving;  /* they end, or will after their calls */
 };
 /* Under the lock, or on the home thread. */
 struct docker_count docker_scale_count(const struct program *p);
 /* One of that state that no call holds, or NULL.  [home thread] */
 struct docker_replica *docker_scale_find(struct program *p, enum replica_state state);
-/* Starts as many as are needed.  [home thread] */
+/* Starts as many as are needed, and ends those that retire and have no call.  [home thread] */
 void docker_scale(struct program *p);
+/* Under the lock: somebody calls.  True when more may be needed than before. */
+bool docker_scale_called(struct program *p);
 /* Ends one that was idle for too long: a timer's callback.  One a turn: the next shows whether
  * another is too many. */
 void docker_scale_idle(struct ev_loop *loop, ev_timer *w, int events);

@@ -43,6 +43,7 @@ struct docker_replica {
     unsigned load;     /* calls that it has */
     unsigned timeouts; /* in a row */
     bool doubted;      /* a call could not reach it */
+    bool retires;      /* it takes no more calls, and ends after those that it has */
     uint64_t idle_since_ns;
     struct cold_start cold; /* of its start; zero when it was taken up again */
     /* The home thread's. */

@@ -54,8 +54,12 @@ struct run {
     _Alignas(16) unsigned char memory[RUN_MEMORY];
 };
 
+/* The places where a function runs. */
 struct replica_count {
-    unsigned replicas, available; /* that there are to be, and that serve now */
+    unsigned replicas;  /* those that are, are on their way to, or on their way out */
+    unsigned available; /* of them, that serve now */
+    /* How long the last one took to be available; all 0: not known.  COLD_ANSWER is 0. */
+    struct cold_start last;
 };
 
 struct runtime {
@@ -73,12 +77,24 @@ struct runtime {
     /* For GET /configuration and metrics: "ready", "starting", "back-off 2s", … */
     void (*describe)(struct program *p, char *out, size_t size); /* [any thread] */
     /* The rest may be NULL. */
-    /* How many places the function has; NULL: one, always there.  [any thread] */
+    /* How many places the function has; NULL: one, always there.  Ask by runtime_count().
+     * [any thread] */
     void (*count)(struct program *p, struct replica_count *out);
-    /* So many are wanted now; load and idleness go on from there.  0 = none runs until the
-     * next call.  0, or -1 with a reason; NULL: it cannot be scaled.  [home thread] */
+    /* So many are wanted from now on; count() tells what came of it.  What is too many ends
+     * once its calls have ended, unless calls that wait need it.  As long as calls come there
+     * are at least so many; 0 = none until the next call.  0, or -1 with the number that would
+     * be right; NULL: it cannot be scaled.  [home thread] */
     int (*scale)(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
 };
+
+/* `p` is NULL for a function that could not be set up: it has none.  [any thread] */
+static inline void runtime_count(const struct runtime *t, struct program *p,
+                                 struct replica_count *out)
+{
+    *out = (struct replica_count){.replicas = p != NULL, .available = p != NULL};
+    if (p && t->count)
+        t->count(p, out);
+}
 
 extern const struct runtime runtime_fork, runtime_server, runtime_docker;
 
