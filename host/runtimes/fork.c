@@ -425,6 +425,16 @@ static void fork_cancel(struct run *run)
     decide(f, RUN_CANCELLED);
 }
 
+static int fork_scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN])
+{
+    if (replicas == 1)
+        return 0;
+    snprintf(err, P2P_ERRLEN,
+             "function '%s' is a program a call, always there: it can only have 1 replica",
+             p->config->name);
+    return -1;
+}
+
 const struct runtime runtime_fork = {
     .name = "process/fork",
     .open = fork_open,
@@ -432,4 +442,5 @@ const struct runtime runtime_fork = {
     .start = fork_start,
     .cancel = fork_cancel,
     .describe = fork_describe,
+    .scale = fork_scale,
 };

@@ -77,6 +77,7 @@ static void take_last_words(struct program *p)
 /* ---- the program's life, on its home thread ---- */
 
 static void begin(struct program *p);
+static void look_whether_wanted(struct program *p);
 
 static void enter_state(struct program *p, enum program_state state, const char *why)
 {
@@ -84,9 +85,20 @@ static void enter_state(struct program *p, enum program_state state, const char 
     p->state = state;
     if (why)
         snprintf(p->why, sizeof(p->why), "%s", why);
-    if (state == READY)
+    if (state == READY) {
         program_line_call(p, false);
+        p->last_start = p->cold;
+        p->cold = (struct cold_start){0};
+    }
     pthread_mutex_unlock(&p->lock);
+}
+
+static void end_phase(struct program *p, enum cold_phase phase)
+{
+    uint64_t now = clock_ns();
+
+    p->cold.phase_ns[phase] = now - p->phase_began_ns;
+    p->phase_began_ns = now;
 }
 
 /* Closed, ended, and no task of it under way. */
@@ -95,7 +107,7 @@ static void destroy_if_over(struct program *p)
     void (*closed)(void *) = p->closed;
     void *arg = p->closed_arg;
 
-    if (p->child.pid || p->start_posted || p->hung_posted)
+    if (p->child.pid || p->wanted_posted || p->hung_posted)
         return;
     ev_timer_stop(p->home->loop, &p->again);
     pthread_mutex_destroy(&p->lock);
@@ -132,7 +144,7 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     pthread_mutex_lock(&p->lock);
-    wanted = p->first || p->config->start == FUNCTION_AHEAD;
+    wanted = p->first || p->kept;
     p->state = STOPPED;
     pthread_mutex_unlock(&p->lock);
     if (wanted)
@@ -155,6 +167,11 @@ static void on_ended(struct ev_loop *loop, ev_io *w, int events)
     close(p->output);
     if (p->state == CLOSING) {
         destroy_if_over(p);
+        return;
+    }
+    if (p->state == ENDING) {
+        enter_state(p, STOPPED, NULL);
+        look_whether_wanted(p);
         return;
     }
     if (was_ready && clock_ns() - p->ready_ns > GOOD_LIFE_NS) {
@@ -205,6 +222,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
     if (listens(p)) {
         ev_timer_stop(loop, &p->give_up);
         p->ready_ns = clock_ns();
+        end_phase(p, COLD_READY);
         enter_state(p, READY, "");
         return;
     }
@@ -302,10 +320,12 @@ static void begin(struct program *p)
     char err[P2P_ERRLEN];
 
     enter_state(p, STARTING, "its program is starting");
+    p->phase_began_ns = clock_ns();
     if (launch(p, err)) {
         strike(p, err);
         return;
     }
+    end_phase(p, COLD_START);
     log_event(LOG_INFO, "function's program started", LOG_STR("function", p->config->name),
               LOG_STR("address", p->endpoint.text), LOG_INT("pid", p->child.pid));
     ev_io_init(&p->ended, on_ended, p->child.pidfd, EV_READ);
@@ -323,19 +343,60 @@ static void begin(struct program *p)
     ev_timer_start(loop, &p->give_up);
 }
 
+static void on_grace_over(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct program *p = w->data;
+
+    (void)loop;
+    (void)events;
+    spawn_kill(&p->child, SIGKILL);
+}
+
+/* It runs, and is told to end. */
+static void end(struct program *p)
+{
+    struct ev_loop *loop = p->home->loop;
+
+    ev_timer_stop(loop, &p->look);
+    ev_timer_stop(loop, &p->give_up);
+    spawn_kill(&p->child, SIGTERM);
+    ev_now_update(loop);
+    ev_timer_init(&p->give_up, on_grace_over, GRACE, 0);
+    p->give_up.data = p;
+    ev_timer_start(loop, &p->give_up);
+}
+
+static void look_whether_wanted(struct program *p)
+{
+    bool begins, ends;
+
+    pthread_mutex_lock(&p->lock);
+    begins = p->state == STOPPED && (p->first || p->kept) && !p->home->ending;
+    ends = p->retires && !p->first && p->calls == 0 && (p->state == STARTING || p->state == READY);
+    if (ends) {
+        p->state = ENDING;
+        p->retires = false;
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (begins)
+        begin(p);
+    else if (ends)
+        end(p);
+}
+
 static void on_wanted(struct task *t)
 {
     struct program *p = (struct program *)((char *)t - offsetof(struct program, wanted));
-    enum program_state state;
+    bool is_closing;
 
     pthread_mutex_lock(&p->lock);
-    p->start_posted = false;
-    state = p->state;
+    p->wanted_posted = false;
+    is_closing = p->state == CLOSING;
     pthread_mutex_unlock(&p->lock);
-    if (state == STOPPED && !p->home->ending)
-        begin(p);
-    else if (state == CLOSING)
+    if (is_closing)
         destroy_if_over(p);
+    else
+        look_whether_wanted(p);
 }
 
 static void on_hung(struct task *t)
@@ -382,47 +443,31 @@ struct program *program_open(const struct function_config *f, struct reactor *ho
     pthread_mutex_init(&p->lock, NULL);
     ev_timer_init(&p->again, on_again, 0, 0);
     p->again.data = p;
-    if (f->start == FUNCTION_AHEAD) {
-        p->start_posted = true;
+    p->kept = f->start == FUNCTION_AHEAD;
+    if (p->kept) {
+        p->wanted_posted = true;
         reactor_post(home, &p->wanted);
     }
     return p;
 }
 
-static void on_grace_over(struct ev_loop *loop, ev_timer *w, int events)
-{
-    struct program *p = w->data;
-
-    (void)loop;
-    (void)events;
-    spawn_kill(&p->child, SIGKILL);
-}
-
 void program_close(struct program *p, void (*closed)(void *arg), void *arg)
 {
-    struct ev_loop *loop = p->home->loop;
-
     p->closed = closed;
     p->closed_arg = arg;
     enter_state(p, CLOSING, "it is being closed");
-    ev_timer_stop(loop, &p->again);
+    ev_timer_stop(p->home->loop, &p->again);
     if (p->child.pid == 0) {
         destroy_if_over(p);
         return;
     }
-    ev_timer_stop(loop, &p->look);
-    ev_timer_stop(loop, &p->give_up);
-    spawn_kill(&p->child, SIGTERM);
-    ev_now_update(loop);
-    ev_timer_init(&p->give_up, on_grace_over, GRACE, 0);
-    p->give_up.data = p;
-    ev_timer_start(loop, &p->give_up);
+    end(p);
 }
 
 void program_describe(struct program *p, char *out, size_t size)
 {
-    static const char *const names[] = {"stopped, starts on first use", "starting", "ready",
-                                        "back-off", "closing"};
+    static const char *const names[] = {
+        "stopped, starts on first use", "starting", "ready", "back-off", "ending", "closing"};
 
     pthread_mutex_lock(&p->lock);
     snprintf(out, size, "%s%s%.80s", names[p->state],
@@ -432,5 +477,29 @@ void program_describe(struct program *p, char *out, size_t size)
              p->state == BACK_OFF ? p->why
              : p->state == READY  ? p->endpoint.text
                                   : "");
+    pthread_mutex_unlock(&p->lock);
+}
+
+int program_scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN])
+{
+    if (replicas > 1) {
+        snprintf(err, P2P_ERRLEN, "function '%s' is one program: it can have 0 or 1 replicas",
+                 p->config->name);
+        return -1;
+    }
+    pthread_mutex_lock(&p->lock);
+    p->kept = replicas == 1;
+    p->retires = replicas == 0;
+    pthread_mutex_unlock(&p->lock);
+    look_whether_wanted(p);
+    return 0;
+}
+
+void program_count(struct program *p, struct replica_count *out)
+{
+    pthread_mutex_lock(&p->lock);
+    out->replicas = p->state != STOPPED && p->state != BACK_OFF;
+    out->available = p->state == READY;
+    out->last = p->last_start;
     pthread_mutex_unlock(&p->lock);
 }

@@ -4,7 +4,8 @@
  *
  *   STOPPED ─► STARTING ─► READY ─┐
  *      ▲          │ ended         │ ended
- *      └─────── BACK_OFF ◄────────┘
+ *      ├─────── BACK_OFF ◄────────┤
+ *      └─────── ENDING ◄──────────┘ it is told to
  *
  * The program belongs to its home thread.  Runs of any thread wait for it in a line.
  */
@@ -13,11 +14,14 @@
 
 #include "host/runtimes/served.h"
 
-/* As a runtime's open, close and describe. */
+/* As those of a runtime. */
 struct program *program_open(const struct function_config *f, struct reactor *home,
                              char err[P2P_ERRLEN]);
 void program_close(struct program *p, void (*closed)(void *arg), void *arg);
 void program_describe(struct program *p, char *out, size_t size);
+void program_count(struct program *p, struct replica_count *out);
+/* With 1 it runs without any call, as one that is started ahead, until it is told 0. */
+int program_scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
 
 /* Where its runs are sent: all to the one program.  Too many without an answer in
  * time, and it is killed and started again. */

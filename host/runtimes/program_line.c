@@ -40,8 +40,18 @@ void program_line_call(struct program *p, bool failed)
         line_remove(p, w);
         w->failed = failed;
         w->endpoint = p->endpoint;
+        w->cold = p->cold;
+        p->calls += !failed;
         reactor_post(w->home, &w->turn);
     }
+}
+
+void program_line_want(struct program *p)
+{
+    if (p->wanted_posted)
+        return;
+    p->wanted_posted = true;
+    reactor_post(p->home, &p->wanted);
 }
 
 /* ---- the supply ---- */
@@ -58,6 +68,8 @@ static bool program_take(struct program *p, struct served_waiter *w)
     pthread_mutex_lock(&p->lock);
     ready = p->state == READY;
     w->endpoint = p->endpoint;
+    p->calls += ready;
+    p->retires = false;
     pthread_mutex_unlock(&p->lock);
     return ready;
 }
@@ -77,6 +89,11 @@ static void program_timed_out(struct program *p)
 static void program_give(struct program *p, struct served_waiter *w, enum place_use how)
 {
     (void)w;
+    pthread_mutex_lock(&p->lock);
+    p->calls--;
+    if (p->retires && p->calls == 0)
+        program_line_want(p);
+    pthread_mutex_unlock(&p->lock);
     if (how == PLACE_TIMED_OUT)
         program_timed_out(p);
     else if (how == PLACE_ANSWERED && p->timeouts)
@@ -89,16 +106,16 @@ static bool program_wait(struct program *p, struct served_waiter *w)
 
     pthread_mutex_lock(&p->lock);
     line_add(p, w);
+    p->retires = false;
+    p->kept |= p->config->start == FUNCTION_AHEAD;
     if (p->state == READY)
         program_line_call(p, false);
     else if (p->state == BACK_OFF && p->strikes >= PROGRAM_STRIKES)
         program_line_call(p, true);
     else
         cold = true;
-    if (p->state == STOPPED && !p->start_posted) {
-        p->start_posted = true;
-        reactor_post(p->home, &p->wanted);
-    }
+    if (p->state == STOPPED)
+        program_line_want(p);
     pthread_mutex_unlock(&p->lock);
     return cold;
 }

@@ -11,28 +11,34 @@
 enum { PROGRAM_STRIKES = 3, PROGRAM_TIMEOUTS = 3 }; /* in a row */
 enum { LINE_MAX_BYTES = 1024 };
 
-enum program_state { STOPPED, STARTING, READY, BACK_OFF, CLOSING };
+enum program_state { STOPPED, STARTING, READY, BACK_OFF, ENDING, CLOSING };
 
 struct program {
     const struct function_config *config;
     struct reactor *home;
-    struct task wanted; /* start it, please */
+    struct task wanted; /* look whether it is to be started or ended, please */
     struct task hung;   /* end it, please */
     _Atomic unsigned timeouts;
     pthread_mutex_t lock;
     /* Under the lock. */
     enum program_state state;
-    bool start_posted, hung_posted;
+    bool wanted_posted, hung_posted;
     struct endpoint endpoint;
     struct served_waiter *first, *last;
-    char why[P2P_ERRLEN]; /* it is not ready */
-    unsigned strikes;     /* ends in a row without a good life between */
+    char why[P2P_ERRLEN];   /* it is not ready */
+    unsigned strikes;       /* ends in a row without a good life between */
+    unsigned calls;         /* that it has */
+    bool kept;              /* it runs without any call */
+    bool retires;           /* it ends when it has no call, unless another comes before */
+    struct cold_start cold; /* of a start that calls wait for */
+    struct cold_start last_start;
     /* The home thread's. */
     struct child child;
     int output;
     ev_io ended, talking;
     ev_timer look, give_up, again;
     double look_after;
+    uint64_t phase_began_ns;
     const char *killed_for; /* by us, or NULL */
     uint64_t ready_ns;
     char line[LINE_MAX_BYTES];
@@ -45,5 +51,7 @@ struct program {
 
 /* Under the lock: calls up everybody who waits, each on its own thread. */
 void program_line_call(struct program *p, bool failed);
+/* Under the lock: its home looks whether it is to be started or ended. */
+void program_line_want(struct program *p);
 
 #endif

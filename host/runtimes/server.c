@@ -16,4 +16,6 @@ const struct runtime runtime_server = {
     .start = server_start,
     .cancel = served_cancel,
     .describe = program_describe,
+    .count = program_count,
+    .scale = program_scale,
 };
