@@ -47,6 +47,8 @@ struct function {
     struct program *program; /* NULL: it could not be set up, see error */
     char error[P2P_ERRLEN];
     struct reactor *home;
+    _Atomic unsigned runs; /* that its runtime has */
+    bool is_measured;      /* how long it takes to scale; the home's thread */
     struct task closing;
     void (*closed)(void *ctx); /* when the program has gone */
     void *closed_ctx;

@@ -303,6 +303,7 @@ static void on_ran(struct run *run, enum run_result result)
 
     j->run_ns = run->ended_ns - run->started_ns;
     j->may_have_run |= run->may_have_run;
+    j->function->runs--;
     slots_give(&s->node->slots);
     if (run->cold)
         metrics_count(&s->metrics, COUNT_COLD_STARTS);
@@ -350,6 +351,7 @@ static void run_here(struct job *j, uint64_t now)
     run->state = NULL;
     http_response_clear(&j->x.response);
     limit_answer(j);
+    j->function->runs++;
     j->function->runtime->start(run);
 }
 

@@ -59,6 +59,8 @@ void api_plugins(struct exchange *x);
 void api_plugin(struct exchange *x);
 void api_cluster(struct exchange *x);
 void api_load(struct exchange *x);
+void api_scale_delay(struct exchange *x);
+void api_scale(struct exchange *x);
 void api_health(struct exchange *x);
 void api_ready(struct exchange *x);
 void api_message(struct exchange *x);
