@@ -13,6 +13,8 @@ static const char functions[] =
     " idle_timeout: 1s}\n"
     "  again: {runtime: docker, image: 'p2pfaas-test:1', replicas_max: 2, concurrency: 4,"
     " idempotent: true, idle_timeout: 10m}\n"
+    "  scaled: {runtime: docker, image: 'p2pfaas-test:1', replicas_max: 3, concurrency: 4,"
+    " idle_timeout: 10m}\n"
     "  small: {runtime: docker, image: 'p2pfaas-test:1', memory: 16MB, idle_timeout: 10m}\n"
     "  missing: {runtime: docker, image: '127.0.0.1:9/nowhere:1'}\n"
     "  wrong: {runtime: docker, image: 'p2pfaas-test:1', network: nowhere}\n";
@@ -160,6 +162,78 @@ static void more_start_under_load_and_none_is_left_after(void **state)
         fail_msg("%u of %u wrong: %s", wrong, right + wrong, why);
     wait_containers("many", 0);
     expect(post_text(0, "/function/many", "hello"), 200, "hello");
+}
+
+static void scale(unsigned replicas)
+{
+    char json[64];
+
+    snprintf(json, sizeof(json), "{\"serviceName\":\"scaled\",\"replicas\":%u}", replicas);
+    expect(post_text(0, "/system/scale-function/scaled", json), 202, "");
+}
+
+static void as_many_run_as_are_wanted(void **state)
+{
+    (void)state;
+    need_docker();
+    scale(3);
+    wait_containers("scaled", 3);
+    expect(post_text(0, "/system/scale-function/scaled", "{\"replicas\":4}"), 400,
+           "function 'scaled' can have 3 replicas at most, its replicas_max");
+    scale(1);
+    wait_containers("scaled", 1);
+    scale(0);
+    wait_containers("scaled", 0);
+    expect(post_text(0, "/function/scaled", "hello"), 200, "hello");
+    wait_containers("scaled", 1);
+}
+
+static void scaling_under_load_fails_no_call(void **state)
+{
+    static const unsigned steps[] = {3, 0, 1, 0};
+    unsigned right, wrong;
+    char why[256];
+    struct load *l;
+
+    (void)state;
+    need_docker();
+    l = load_start(0, 3, "/function/scaled/sleep?5", "hello", is_hello);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        unsigned before = load_right(l);
+
+        scale(steps[i]);
+        for (double end = seconds_now() + PATIENCE; load_right(l) < before + 30;)
+            assert_true(seconds_now() < end);
+    }
+    right = load_stop(l, &wrong, why);
+    if (wrong)
+        fail_msg("%u of %u wrong: %s", wrong, right + wrong, why);
+    scale(0);
+    wait_containers("scaled", 0);
+}
+
+static void delay_of_a_start_is_measured(void **state)
+{
+    double delay, create, start, ready;
+    struct reply r;
+
+    (void)state;
+    need_docker();
+    scale(2);
+    wait_containers("scaled", 2);
+    expect(post_text(0, "/function/scaled", "hello"), 200, "hello");
+    r = get(0, "/monitoring/scale-delay/scaled");
+    if (r.status != 200 ||
+        sscanf(r.body,
+               "{\"name\":\"scaled\",\"delay_seconds\":%lf,\"phases\":{\"create\":%lf,"
+               "\"start\":%lf,\"ready\":%lf}",
+               &delay, &create, &start, &ready) != 4)
+        fail_msg("%ld %s", r.status, r.body);
+    assert_true(create > 0 && start > 0 && ready > 0 && delay >= create + start + ready);
+    reply_free(&r);
+    expect(get(0, "/monitoring/scale-delay/missing?timeout=0.5"), 504, "cannot be fetched");
+    scale(0);
+    wait_containers("scaled", 0);
 }
 
 /* ---- what goes wrong ---- */
@@ -340,6 +414,9 @@ int main(void)
         cmocka_unit_test(first_call_starts_a_container),
         cmocka_unit_test(container_has_no_more_than_it_needs),
         cmocka_unit_test(more_start_under_load_and_none_is_left_after),
+        cmocka_unit_test(as_many_run_as_are_wanted),
+        cmocka_unit_test(scaling_under_load_fails_no_call),
+        cmocka_unit_test(delay_of_a_start_is_measured),
         cmocka_unit_test(what_ran_in_a_container_that_ends_is_told),
         cmocka_unit_test(killed_container_under_load_loses_no_idempotent_job),
         cmocka_unit_test(memory_limit_ends_it_and_is_named),
