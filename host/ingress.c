@@ -388,7 +388,7 @@ static enum MHD_Result complete(struct exchange *x)
             x->response.status < 500)
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
-    if (refused(x) && !x->later.waits)
+    if (!x->later.waits && refused(x))
         return send_answer(x);
     enter_state(x, EXCHANGE_WORKING);
     x->looks = 0;
