@@ -49,7 +49,7 @@ int connection_write_head(struct buf *head, const struct call *call, const char 
                           char err[P2P_ERRLEN])
 {
     size_t body = call->body ? call->body->len : 0;
-    bool has_host = false;
+    bool has_host = call->host != NULL;
 
     if (call->path[0] != '/' || !http_is_target(call->path, strlen(call->path)) ||
         !http_is_target(call->path_tail ? call->path_tail : "", call->path_tail_len)) {
@@ -64,7 +64,8 @@ int connection_write_head(struct buf *head, const struct call *call, const char 
         buf_append(head, call->path_tail, call->path_tail_len) || buf_puts(head, " HTTP/1.1\r\n") ||
         put_headers(head, call->headers, &has_host) || put_headers(head, call->headers2, &has_host))
         goto full;
-    if (!has_host && !call->whole_head && buf_printf(head, "Host: %s\r\n", host))
+    if ((call->host || (!has_host && !call->whole_head)) &&
+        buf_printf(head, "Host: %s\r\n", call->host ? call->host : host))
         goto full;
     if (!call->whole_head && (body > 0 || takes_body(call->method)) &&
         buf_printf(head, "Content-Length: %zu\r\n", body))

@@ -62,6 +62,7 @@ struct call {
     size_t path_tail_len;
     const struct headers *headers;  /* may be NULL */
     const struct headers *headers2; /* added after them; may be NULL */
+    const char *host;               /* the Host header, whatever is in `headers`; NULL = that */
     bool whole_head;                /* Host and Content-Length are in `headers`, none is added */
     const struct buf *body;         /* may be NULL or empty */
     uint64_t started_ns;            /* now; 0 = upstream_start reads the clock */

@@ -81,7 +81,7 @@ static void end_with(struct served *s, enum run_result verdict)
     int status;
 
     if (verdict == RUN_TIMEOUT) {
-        explain(s, 504, "no answer in time: its program is not ready");
+        explain(s, 504, "no answer in time: it is not ready");
     } else if (verdict == RUN_CANCELLED) {
         explain(s, 503, "was cancelled");
     } else {
@@ -138,6 +138,7 @@ static void on_answer(struct call *call, enum call_result result)
     struct served *s = call->owner;
 
     s->run->may_have_run |= result != CALL_NOT_SENT;
+    s->waiter.refusal = call->err;
     give(s, use_of(result));
     switch (result) {
     case CALL_ANSWERED:
@@ -176,19 +177,23 @@ static void on_answer(struct call *call, enum call_result result)
 
 static void send_call(struct served *s, uint64_t now)
 {
+    static const struct served_target plain = {.base = "/", .stem = ""};
+    const struct served_target *at = s->from->target ? s->from->target(s->run->program) : &plain;
     const struct http_request *rq = s->run->request;
     const char *target = rq->target.len ? rq->target.data : "";
-    bool rooted = target[0] == '/';
+    const char *path = target[0] == '/' ? at->stem : at->base;
+    bool whole = path[0] == '\0';
 
     ev_timer_stop(loop_of(s), &s->timer);
     s->state = CALLING;
     http_response_clear(s->run->response);
     s->call = (struct call){
         .method = rq->method,
-        .path = rooted ? target : "/",
-        .path_tail = rooted ? NULL : target,
-        .path_tail_len = rooted ? 0 : rq->target.len,
+        .path = whole ? target : path,
+        .path_tail = whole ? NULL : target,
+        .path_tail_len = whole ? 0 : rq->target.len,
         .headers = &rq->headers,
+        .host = at->host,
         .body = &rq->body,
         .started_ns = now,
         .timeout_ns = s->end_ns > now ? s->end_ns - now : 1,

@@ -18,6 +18,7 @@ struct served_waiter {
     bool failed;
     struct endpoint endpoint;
     void *place;            /* the supply's own */
+    const char *refusal;    /* of a place given back as PLACE_UNREACHABLE, until give returns */
     struct cold_start cold; /* of the place, for the first who gets it */
     /* The supply's. */
     struct served_waiter *next, *prev;
@@ -27,9 +28,19 @@ struct served_waiter {
 /* How a place was used by who gives it back. */
 enum place_use { PLACE_UNUSED, PLACE_UNREACHABLE, PLACE_ANSWERED, PLACE_LOST, PLACE_TIMED_OUT };
 
+/* What a call is addressed to.  What follows the function's name is put behind `stem` when
+ * it begins with a slash, else behind `base`. */
+struct served_target {
+    const char *host; /* the Host header; NULL = the client's */
+    const char *base; /* a path; begins with a slash */
+    const char *stem; /* the same without slashes at its end */
+};
+
 /* Where the places of a runtime's functions come from.  [all any thread] */
 struct supply {
     const struct function_config *(*config)(const struct program *p);
+    /* May be NULL: the client's Host, and "/". */
+    const struct served_target *(*target)(const struct program *p);
     /* A place that is free now; false when there is none. */
     bool (*take)(struct program *p, struct served_waiter *w);
     /* The turn always comes, unless the waiter leaves.  True when it is a cold start. */
