@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -27,9 +28,10 @@ struct curl_transfer {
     struct curl_request *request; /* NULL: cancelled while its piece was read */
     CURL *easy;
     struct curl_slist *headers;
-    struct buf in; /* came and not told yet */
-    size_t head;   /* bytes of header lines */
-    bool paused, filled, too_large, reading;
+    struct buf in;        /* came and not told yet */
+    size_t head;          /* bytes of header lines */
+    struct buf nominated; /* by a Connection field of the answer */
+    bool paused, filled, reading, head_read, bad_head;
     char why[CURL_ERROR_SIZE];
     struct curl_transfer *next, *prev;               /* open */
     struct curl_transfer *next_filled, *prev_filled; /* pieces to tell */
@@ -37,6 +39,7 @@ struct curl_transfer {
 
 struct curl_loop {
     struct ev_loop *loop;
+    const char *certificates; /* file of those that are trusted; NULL = the system's */
     CURLM *multi;
     ev_timer timer;
     uint64_t due_ns;
@@ -183,7 +186,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
         return CURL_WRITEFUNC_PAUSE;
     }
     if (buf_append(&t->in, bytes, n)) {
-        t->too_large = true;
+        t->request->too_large = true;
         return 0;
     }
     if (streams && n > 0)
@@ -191,13 +194,49 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     return n;
 }
 
+static int keep_header(struct curl_transfer *t, const char *name, size_t len, const char *value,
+                       size_t value_len)
+{
+    if (len == 10 && strncasecmp(name, "Connection", 10) == 0)
+        return buf_append(&t->nominated, value, value_len) || buf_puts(&t->nominated, ",");
+    if (header_is_hop_by_hop(name, len))
+        return 0;
+    return headers_addn(t->request->answer_headers, name, len, value, value_len);
+}
+
+/* One line of an answer's head: its status, a field, or the empty one at its end.  Heads of
+ * interim answers come before, trailers behind. */
+static int read_line(struct curl_transfer *t, const char *line, size_t len)
+{
+    const char *colon = memchr(line, ':', len), *value;
+
+    while (len > 0 && strchr("\r\n \t", line[len - 1]))
+        len--;
+    if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
+        headers_clear(t->request->answer_headers);
+        buf_clear(&t->nominated);
+        t->head_read = false;
+    } else if (len == 0) {
+        t->head_read = true;
+        if (buf_text(&t->nominated))
+            headers_remove_nominated(t->request->answer_headers, t->nominated.data);
+    } else if (colon && !t->head_read) {
+        for (value = colon + 1; value < line + len && strchr(" \t", *value); value++)
+            ;
+        return keep_header(t, line, (size_t)(colon - line), value,
+                           value < line + len ? (size_t)(line + len - value) : 0);
+    }
+    return 0;
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct curl_transfer *t = arg;
+    size_t n = size * count;
 
-    (void)bytes;
-    t->head += size * count;
-    return t->head <= MOST_HEAD ? size * count : 0;
+    t->head += n;
+    t->bad_head = t->head <= MOST_HEAD && t->request->answer_headers && read_line(t, bytes, n);
+    return t->head <= MOST_HEAD && !t->bad_head ? n : 0;
 }
 
 static int on_sending(void *arg, char *to, char *from, int to_port, int from_port)
@@ -230,6 +269,7 @@ static void transfer_free(struct curl_transfer *t)
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
     buf_release(&t->in);
+    buf_release(&t->nominated);
     free(t);
 }
 
@@ -244,12 +284,18 @@ static void end(struct curl_transfer *t, CURLcode code)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     r->status = (int)status;
     r->complete = code == CURLE_OK;
-    if (t->too_large)
-        snprintf(r->err, sizeof(r->err), "%.120s: the answer is larger than %zu bytes", r->url,
-                 r->most);
-    else if (t->head > MOST_HEAD)
+    r->timed_out = code == CURLE_OPERATION_TIMEDOUT;
+    if (t->head > MOST_HEAD)
         snprintf(r->err, sizeof(r->err), "%.120s: the answer's head is larger than %d bytes",
                  r->url, MOST_HEAD);
+    else if (t->bad_head)
+        snprintf(r->err, sizeof(r->err),
+                 "%.120s: the answer's head is larger than limits.headers, or has characters that "
+                 "may not be there",
+                 r->url);
+    else if (r->too_large)
+        snprintf(r->err, sizeof(r->err), "%.120s: the answer is larger than %zu bytes", r->url,
+                 r->most);
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         snprintf(r->err, sizeof(r->err), "%.120s: the connection broke before an answer came",
                  r->url);
@@ -345,6 +391,7 @@ static void set_method(CURL *e, const struct curl_request *r)
 
 static void set_options(struct curl_transfer *t, const struct curl_request *r)
 {
+    const struct curl_loop *l = t->loop;
     CURL *e = t->easy;
 
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
@@ -367,7 +414,14 @@ static void set_options(struct curl_transfer *t, const struct curl_request *r)
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)KEPT_SECONDS);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, to_ms(r->connect_ns));
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, to_ms(r->timeout_ns));
+    if (l->certificates)
+        curl_easy_setopt(e, CURLOPT_CAINFO, l->certificates);
     curl_easy_setopt(e, CURLOPT_URL, r->url);
+    if (r->user) {
+        curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(e, CURLOPT_USERNAME, r->user);
+        curl_easy_setopt(e, CURLOPT_PASSWORD, r->password);
+    }
     if (r->unix_socket)
         curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, r->unix_socket);
     set_method(e, r);
@@ -378,7 +432,7 @@ int curl_request_start(struct curl_loop *l, struct curl_request *r)
     struct curl_transfer *t = calloc(1, sizeof(*t));
 
     r->status = 0;
-    r->complete = r->sent = false;
+    r->complete = r->sent = r->timed_out = r->too_large = false;
     r->err[0] = '\0';
     r->transfer = NULL;
     if (!t)
@@ -386,6 +440,7 @@ int curl_request_start(struct curl_loop *l, struct curl_request *r)
     t->loop = l;
     t->request = r;
     buf_init(&t->in, r->piece ? WINDOW : r->most);
+    buf_init(&t->nominated, MOST_HEAD);
     t->easy = curl_easy_init();
     if (!t->easy || set_headers(t, r))
         goto fail;
@@ -444,6 +499,7 @@ struct curl_loop *curl_loop_new(struct reactor *r)
         return NULL;
     }
     l->loop = r->loop;
+    l->certificates = getenv("SSL_CERT_FILE");
     ev_timer_init(&l->timer, on_timer, 0, 0);
     l->timer.data = l;
     curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
@@ -473,4 +529,11 @@ void curl_loop_free(struct curl_loop *l)
         forget(l, w);
     }
     free(l);
+}
+
+struct curl_loop *curl_loop_of(struct reactor *r)
+{
+    if (!r->curl)
+        r->curl = curl_loop_new(r);
+    return r->curl;
 }

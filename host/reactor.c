@@ -36,7 +36,10 @@ int reactor_init(struct reactor *r, char *err)
     r->first = NULL;
     r->last = &r->first;
     r->upstreams = NULL;
+    r->curl = NULL;
     r->docker = NULL;
+    r->sites = NULL;
+    r->openfaas = NULL;
     r->ending = r->closing = false;
     ev_async_init(&r->wake, on_wake);
     r->wake.data = r;

@@ -10,8 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct upstreams;
+struct curl_loop;
 struct docker;
+struct openfaas;
+struct site;
+struct upstreams;
 
 /* A piece of work for another thread; embedded in whatever it is about and not
  * touched by the poster again until it ran. */
@@ -23,8 +26,11 @@ struct task {
 struct reactor {
     struct ev_loop *loop;
     struct upstreams *upstreams; /* keep-alive connections out; set by its owner */
-    struct docker *docker;       /* its Docker daemon, while a function needs one */
-    bool closing;                /* what runs here is closed for good */
+    struct curl_loop *curl;    /* requests by libcurl; made when first needed, freed by its owner */
+    struct docker *docker;     /* its Docker daemon, while a function needs one */
+    struct site *sites;        /* hosts elsewhere, while functions are there */
+    struct openfaas *openfaas; /* the gateway behind this node; set by its owner */
+    bool closing;              /* what runs here is closed for good */
     ev_async wake;
     bool ending; /* only what was posted is still run */
     pthread_mutex_t lock;

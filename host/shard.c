@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "host/curl_loop.h"
 #include "host/ingress.h"
 #include "host/job.h"
 #include "host/later.h"
@@ -113,6 +114,7 @@ void shard_release(struct shard *s)
     messages_cancel(s);
     probes_cancel(s);
     upstreams_free(s->reactor.upstreams);
+    curl_loop_free(s->reactor.curl);
     jobs_release(s);
     probes_release(s);
     reactor_release(&s->reactor);
