@@ -156,6 +156,19 @@ static const struct p2p_param gateway_keys[] = {
            "of this node's functions: /function/NAME.NAMESPACE is /function/NAME"),
     P2P_PARAM_END};
 
+static const struct p2p_param openfaas_keys[] = {
+    STRING(struct openfaas_config, gateway, "",
+           "URL of an OpenFaaS gateway whose functions this node can run; empty: none"),
+    STRING(struct openfaas_config, user, "", "of the gateway; empty: no login"),
+    STRING(struct openfaas_config, password, "", "of that user"),
+    STRING(struct openfaas_config, password_file, "",
+           "its first line is the password; others must not be able to read the file"),
+    STRING(struct openfaas_config, namespace, "openfaas-fn", "of the functions there"),
+    DURATION(struct openfaas_config, refresh, 10 * SECOND, 1e8, HOUR,
+             "how often the gateway is asked what it has"),
+    BOOL(struct openfaas_config, offer, true, "this node offers what the gateway lists"),
+    P2P_PARAM_END};
+
 const struct config_section config_sections[] = {
     {"node", node_keys, offsetof(struct config, node)},
     {"log", log_keys, offsetof(struct config, log)},
@@ -168,6 +181,7 @@ const struct config_section config_sections[] = {
     {"security", security_keys, offsetof(struct config, security)},
     {"docker", docker_keys, offsetof(struct config, docker)},
     {"gateway", gateway_keys, offsetof(struct config, gateway)},
+    {"openfaas", openfaas_keys, offsetof(struct config, openfaas)},
     {NULL, NULL, 0}};
 
 const void *config_section(const struct config *c, const char *section)

@@ -141,12 +141,21 @@ struct docker_config {
     const char *node;     /* node.id */
 };
 
+/* An OpenFaaS gateway behind this node. */
+struct openfaas_config {
+    const char *gateway;                         /* its URL; "" = none */
+    const char *user, *password, *password_file; /* HTTP basic; "" = none */
+    const char *namespace;                       /* there; "openfaas-fn" */
+    int64_t refresh;                             /* between two lists, 10s */
+    bool offer;                                  /* what it lists, this node offers */
+};
+
 struct gateway_config {
     const char *namespace; /* of this node's functions, as in /function/NAME.NAMESPACE */
 };
 
 enum { DOCKER_MOST_REPLICAS = 64 };
-enum function_runtime { FUNCTION_PROCESS, FUNCTION_DOCKER };
+enum function_runtime { FUNCTION_PROCESS, FUNCTION_DOCKER, FUNCTION_REMOTE, FUNCTION_OPENFAAS };
 enum function_mode { FUNCTION_FORK, FUNCTION_HTTP };
 enum function_start { FUNCTION_ON_FIRST_USE, FUNCTION_AHEAD };
 
@@ -165,7 +174,8 @@ struct function_config {
     int64_t output;           /* most bytes of an answer; 0 = limits.body */
     int64_t start_timeout;    /* http: until it accepts connections, 10s */
     bool idempotent;          /* may be run again when it is unknown whether it ran */
-    /* Of runtime docker. */
+    const char *url;          /* of runtime http; "" = http://NAME:8080 */
+    /* Of runtime docker; image, memory, cpu, read_only and replicas of openfaas too. */
     const char *image, *network; /* network "" = Docker's bridge */
     int64_t memory;              /* of a container; 0 = no limit */
     double cpu;                  /* cores; 0 = no limit */
@@ -197,6 +207,7 @@ struct config {
     struct security_config security;
     struct docker_config docker;
     struct gateway_config gateway;
+    struct openfaas_config openfaas;
     struct function_config *function;
     unsigned n_functions;
 };
@@ -210,6 +221,10 @@ void config_release(struct config *c);
 /* malloc'ed absolute path of `name` in node.data_dir; NULL without one, or (*failed) when
  * memory is short. */
 char *config_data_path(const struct config *c, const char *name, bool *failed);
+/* Makes a configuration of nothing but one function, with the defaults of its keys, for one
+ * that stands in no file.  0 or -1; *c need not be initialised, and is released as another. */
+int config_make_function(struct config *c, const char *name, enum function_runtime runtime,
+                         char err[P2P_ERRLEN]);
 /* 1 to CONFIG_MAX_NAME of A-Z a-z 0-9 . _ -, and fit to name a file. */
 bool config_is_function_name(const char *name);
 /* Would the one run as the other does? */

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "host/config_yaml.h"
+#include "host/url.h"
 
 #define SECOND 1e9
 #define HOUR 3600e9
 
-static const char *const runtimes[] = {"process", "docker", NULL};
+static const char *const runtimes[] = {"process", "docker", "http", "openfaas", NULL};
 static const char *const modes[] = {"fork", "http", NULL};
 static const char *const starts[] = {"on_first_use", "ahead", NULL};
 
@@ -43,21 +44,25 @@ static const struct p2p_param function_keys[] = {
              "http and docker: time until it accepts connections"),
     BOOL(struct function_config, idempotent, false,
          "may be run again when it is unknown whether it ran"),
-    STRING(struct function_config, image, "", "docker: the image of its containers"),
+    STRING(struct function_config, url, "",
+           "runtime http: where it is called; empty: http://NAME:8080"),
+    STRING(struct function_config, image, "",
+           "docker: the image of its containers; openfaas: the image that is deployed"),
     SIZE(struct function_config, memory, 0, 0, 64.0 * (1 << 30),
-         "docker: of a container; 0: no limit"),
-    NUM(struct function_config, cpu, 0, 0, 1024, "docker: cores of a container; 0: no limit"),
+         "docker, openfaas: of a container; 0: no limit"),
+    NUM(struct function_config, cpu, 0, 0, 1024,
+        "docker, openfaas: cores of a container; 0: no limit"),
     INT(struct function_config, pids, 1024, 1, 4194304, "docker: processes in a container"),
     INT(struct function_config, port, 8080, 1, 65535,
         "docker: where it listens in its container, which has it as PORT too"),
     STRING(struct function_config, network, "",
            "docker: a network for its containers; empty: Docker's bridge"),
     BOOL(struct function_config, read_only, true,
-         "docker: nothing but /tmp can be written, which is in memory"),
+         "docker, openfaas: nothing but /tmp can be written, which is in memory"),
     INT(struct function_config, replicas_min, 0, 0, DOCKER_MOST_REPLICAS,
-        "docker: containers that are always there"),
+        "docker, openfaas: containers that are always there"),
     INT(struct function_config, replicas_max, 1, 1, DOCKER_MOST_REPLICAS,
-        "docker: the most containers"),
+        "docker, openfaas: the most containers"),
     INT(struct function_config, concurrency, 16, 1, 65536,
         "docker: calls that a container has at once; more start another"),
     INT(struct function_config, warm, 0, 0, DOCKER_MOST_REPLICAS,
@@ -78,14 +83,30 @@ static bool is_image(const char *text)
     return n > 0 && text[n] == '\0' && n <= 255;
 }
 
+static int check_image(const struct function_config *f, char err[P2P_ERRLEN])
+{
+    if (is_image(f->image))
+        return 0;
+    snprintf(err, P2P_ERRLEN,
+             "functions.%s.image: '%.60s' is no name of an image; allowed: as in team/resize:2",
+             f->name, f->image);
+    return -1;
+}
+
+static int check_replicas(const struct function_config *f, char err[P2P_ERRLEN])
+{
+    if (f->replicas_min <= f->replicas_max)
+        return 0;
+    snprintf(err, P2P_ERRLEN,
+             "functions.%s.replicas_min: %d is more than replicas_max; allowed: 0 to %d", f->name,
+             (int)f->replicas_min, (int)f->replicas_max);
+    return -1;
+}
+
 static int check_docker(const struct function_config *f, char err[P2P_ERRLEN])
 {
-    if (!is_image(f->image)) {
-        snprintf(err, P2P_ERRLEN,
-                 "functions.%s.image: '%.60s' is no name of an image; allowed: as in team/resize:2",
-                 f->name, f->image);
+    if (check_image(f, err))
         return -1;
-    }
     if (strcmp(f->network, "host") == 0 || strcmp(f->network, "none") == 0 ||
         strncmp(f->network, "container:", 10) == 0) {
         snprintf(err, P2P_ERRLEN,
@@ -101,18 +122,24 @@ static int check_docker(const struct function_config *f, char err[P2P_ERRLEN])
                  f->name);
         return -1;
     }
-    if (f->replicas_min > f->replicas_max) {
-        snprintf(err, P2P_ERRLEN,
-                 "functions.%s.replicas_min: %d is more than replicas_max; allowed: 0 to %d",
-                 f->name, (int)f->replicas_min, (int)f->replicas_max);
-        return -1;
-    }
-    return 0;
+    return check_replicas(f, err);
+}
+
+static int check_url(const struct function_config *f, char err[P2P_ERRLEN])
+{
+    char why[P2P_ERRLEN];
+    struct url url;
+
+    if (!f->url[0] || url_parse(&url, f->url, why) == 0)
+        return 0;
+    snprintf(err, P2P_ERRLEN, "functions.%s.url: %.180s", f->name, why);
+    return -1;
 }
 
 int config_check_function(const struct function_config *f, char err[P2P_ERRLEN])
 {
-    bool says_port = f->runtime == FUNCTION_DOCKER || f->mode == FUNCTION_HTTP;
+    bool says_port = f->runtime == FUNCTION_DOCKER ||
+                     (f->runtime == FUNCTION_PROCESS && f->mode == FUNCTION_HTTP);
 
     for (char **s = f->environment; s && *s && says_port; s++)
         if (strncmp(*s, "PORT=", 5) == 0) {
@@ -124,6 +151,10 @@ int config_check_function(const struct function_config *f, char err[P2P_ERRLEN])
         }
     if (f->runtime == FUNCTION_DOCKER)
         return check_docker(f, err);
+    if (f->runtime == FUNCTION_REMOTE)
+        return check_url(f, err);
+    if (f->runtime == FUNCTION_OPENFAAS)
+        return f->image[0] && check_image(f, err) ? -1 : check_replicas(f, err);
     if (!f->command) {
         snprintf(err, P2P_ERRLEN,
                  "functions.%s has no command; allowed: a program and its arguments", f->name);
@@ -243,4 +274,31 @@ void config_release_function(struct function_config *f)
     free_list(f->environment);
     free_list(f->secrets);
     memset(f, 0, sizeof(*f));
+}
+
+bool config_is_function_name(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    return n > 0 && n <= CONFIG_MAX_NAME && name[n] == '\0' && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
+int config_make_function(struct config *c, const char *name, enum function_runtime runtime,
+                         char err[P2P_ERRLEN])
+{
+    struct function_config *f = calloc(1, sizeof(*f));
+
+    memset(c, 0, sizeof(*c));
+    if (!f || params_defaults(config_function_keys, f, err) || !(f->name = strdup(name))) {
+        snprintf(err, P2P_ERRLEN, "functions.%s: out of memory", name);
+        if (f)
+            config_release_function(f);
+        free(f);
+        return -1;
+    }
+    f->runtime = runtime;
+    c->function = f;
+    c->n_functions = 1;
+    return 0;
 }

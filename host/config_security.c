@@ -1,6 +1,7 @@
 /*
- * config_security.c - the section security, once all is read: secrets that are kept in
- * files of their own, and what would be no protection.  And how secrets are shown: not.
+ * config_security.c - the section security and the login of openfaas, once all is read:
+ * secrets that are kept in files of their own, and what would be no protection.  And how
+ * secrets are shown: not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "host/config_yaml.h"
+#include "host/url.h"
 
 enum { LEAST_SECRET = 16, LEAST_PASSWORD = 8, MOST_LINE = 4096 };
 
@@ -17,8 +19,10 @@ enum { LEAST_SECRET = 16, LEAST_PASSWORD = 8, MOST_LINE = 4096 };
 
 bool config_is_secret(const char *section, const char *key)
 {
-    static const char *const secrets[][2] = {
-        {"security", "secret"}, {"security", "password"}, {"discovery", "etcd_password"}};
+    static const char *const secrets[][2] = {{"security", "secret"},
+                                             {"security", "password"},
+                                             {"discovery", "etcd_password"},
+                                             {"openfaas", "password"}};
 
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
         if (strcmp(section, secrets[i][0]) == 0 && strcmp(key, secrets[i][1]) == 0)
@@ -148,11 +152,40 @@ static int check(const struct security_config *s, char *why)
     return -1;
 }
 
+/* Of the login at a gateway, and where that is. */
+static int finish_openfaas(struct config *c, char *why)
+{
+    struct openfaas_config *o = &c->openfaas;
+    char reason[P2P_ERRLEN];
+    struct url url;
+
+    if (read_secret("password", &o->password, o->password_file, why))
+        return -1;
+    if (o->gateway[0] && url_parse(&url, o->gateway, reason))
+        snprintf(why, P2P_ERRLEN, "gateway: %.200s", reason);
+    else if (!o->user[0] != !o->password[0])
+        snprintf(why, P2P_ERRLEN,
+                 "user: and openfaas.password, or password_file, go together; "
+                 "allowed: both, or neither");
+    else if (strchr(o->user, ':'))
+        snprintf(why, P2P_ERRLEN, "user: has a colon, which HTTP basic cannot carry");
+    else if (!config_is_function_name(o->namespace) || strchr(o->namespace, '.'))
+        snprintf(why, P2P_ERRLEN, "namespace: '%.64s' is none; allowed: as in openfaas-fn",
+                 o->namespace);
+    else
+        return 0;
+    return -1;
+}
+
 int config_finish_security(struct config *c, char err[P2P_ERRLEN])
 {
     struct security_config *s = &c->security;
     char why[P2P_ERRLEN];
 
+    if (finish_openfaas(c, why)) {
+        snprintf(err, P2P_ERRLEN, "%.60s: openfaas.%.190s", c->file ? c->file : "defaults", why);
+        return -1;
+    }
     if (read_secret("secret", &s->secret, s->secret_file, why) ||
         read_secret("password", &s->password, s->password_file, why) || check(s, why)) {
         snprintf(err, P2P_ERRLEN, "%.60s: security.%.190s", c->file ? c->file : "defaults", why);

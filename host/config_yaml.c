@@ -270,7 +270,7 @@ static int read_key(struct reader *r, void *ctx, const char *key, const yaml_nod
 static int read_section(struct reader *r, void *ctx, const char *key, const yaml_node_t *key_at,
                         const yaml_node_t *value)
 {
-    const char *names[16] = {"functions"};
+    const char *names[24] = {"functions"};
     char text[200];
     size_t n = 1;
 

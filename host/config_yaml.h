@@ -54,7 +54,8 @@ struct peer_config *config_add_peer(struct peer_list l, const char *name, const 
                                     char *err);
 void config_clear_peers(struct peer_list l);
 
-/* Reads security.secret_file and password_file; refuses what would be no protection. */
+/* Reads security.secret_file and password_file, and openfaas.password_file; refuses what would
+ * be no protection, or no gateway. */
 int config_finish_security(struct config *c, char err[P2P_ERRLEN]);
 
 /* malloc'ed text with ${BIN} and ${LIB} replaced; NULL when memory is short. */

@@ -119,6 +119,10 @@ static const struct runtime *runtime_of(const struct function_config *f)
 {
     if (f->runtime == FUNCTION_DOCKER)
         return &runtime_docker;
+    if (f->runtime == FUNCTION_REMOTE)
+        return &runtime_http;
+    if (f->runtime == FUNCTION_OPENFAAS)
+        return &runtime_openfaas;
     return f->mode == FUNCTION_HTTP ? &runtime_server : &runtime_fork;
 }
 

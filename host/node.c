@@ -9,6 +9,7 @@
 #include "host/log.h"
 #include "host/process.h"
 #include "host/route.h"
+#include "host/runtimes/openfaas_gateway.h"
 
 /* ---- making ---- */
 
@@ -152,7 +153,8 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     slots_configure(&n->slots, (uint32_t)c->node.slots, (uint32_t)c->node.queue, true);
     n->peers.retry_ns = (uint64_t)c->peers.retry;
     if (peers_configure(&n->peers, c->peer, c->n_peers, err) ||
-        node_select(n, c, SELECT_BOTH, err) || make_shards(n, c, err))
+        node_select(n, c, SELECT_BOTH, err) || make_shards(n, c, err) ||
+        node_openfaas_init(n, &c->openfaas, err))
         goto fail;
     rfc3339_now(n->started);
     if (secrets_init(&n->secrets, c, err) || deployments_init(n, err))
@@ -172,6 +174,7 @@ fail:
 void node_release(struct node *n)
 {
     clerk_stop(&n->clerk);
+    node_openfaas_stop(n);
     if (n->n_shards)
         reactor_run_posted(&n->shards[0].reactor); /* what the clerk left to the main thread */
     learner_http_close(&n->learner_http);
@@ -182,6 +185,8 @@ void node_release(struct node *n)
     function_table_unref(n->functions);
     for (unsigned i = 0; i < n->n_shards; i++)
         shard_release(&n->shards[i]);
+    if (n->openfaas)
+        openfaas_free(n->openfaas);
     free(n->shards);
     if (n->engine)
         engine_free(n->engine);
@@ -211,8 +216,8 @@ struct comparison {
 
 static void compare(void *ctx, const char *section, const struct p2p_param *p)
 {
-    static const char *const fixed[] = {"node",      "limits",   "plugins", "learner",
-                                        "discovery", "security", "docker",  "gateway"};
+    static const char *const fixed[] = {"node",     "limits", "plugins", "learner", "discovery",
+                                        "security", "docker", "gateway", "openfaas"};
     static const char *const live[] = {"slots", "queue",         "stop_timeout", "plugin",
                                        "file",  "save_interval", "expiry",       "batch_interval"};
     const struct comparison *c = ctx;

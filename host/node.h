@@ -51,6 +51,8 @@ struct node {
     struct messages messages;
     const struct discovery_source *discovery_source; /* NULL = none; set before the threads start */
     struct discovery *discovery;                     /* main thread */
+    struct openfaas *openfaas;                       /* NULL = none */
+    bool openfaas_offers, openfaas_refused;          /* main thread */
     uint64_t left_ns;                                /* when it began to leave, or 0 */
     struct slots slots;
     struct p2p_node view; /* of itself, under the peers' lock */
@@ -100,6 +102,11 @@ struct function_table *node_make_functions(struct node *n, struct shared_config 
                                            char err[P2P_ERRLEN]);
 void node_take_functions(struct node *n, struct function_table *t);
 void node_release_offers(struct node *n);
+
+/* node_openfaas.c: the gateway behind this node, if there is one  [main thread] */
+int node_openfaas_init(struct node *n, const struct openfaas_config *c, char err[P2P_ERRLEN]);
+void node_openfaas_start(struct node *n);
+void node_openfaas_stop(struct node *n);
 
 /* Reads the plugin folder again and logs what is new.  [any thread] */
 void node_scan_plugins(struct node *n);

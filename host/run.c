@@ -229,6 +229,7 @@ static int open_node(struct node *n, char err[P2P_ERRLEN])
     if (node_listen(n, err) || node_learner_listen(n, err) || discovery_start(n, err))
         return -1;
     node_learner_start(n);
+    node_openfaas_start(n);
     return start_threads(n, err);
 }
 
@@ -252,6 +253,7 @@ int node_run(struct node *n, char err[P2P_ERRLEN])
               LOG_INT("functions", n->functions->n));
     shard_run(&n->shards[0]);
     end_signals();
+    node_openfaas_stop(n);
     discovery_stop(n);
     stop_watchers(n);
     node_learner_stop(n);

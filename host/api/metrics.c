@@ -9,6 +9,7 @@
 
 #include "host/node.h"
 #include "host/route.h"
+#include "host/runtimes/openfaas_gateway.h"
 #include "host/utf8.h"
 
 static uint64_t sum(const struct node *n, enum counter c)
@@ -330,6 +331,29 @@ static void write_peers(struct buf *b, struct node *n)
     buf_printf(b, "p2pfaas_peers{state=\"up\"} %u\np2pfaas_peers{state=\"down\"} %u\n", up, down);
 }
 
+static void write_openfaas(struct buf *b, struct node *n)
+{
+    struct openfaas_stats s;
+
+    if (!n->openfaas)
+        return;
+    openfaas_stats(n->openfaas, &s);
+    single(b, "openfaas_up", "gauge", "1: the OpenFaaS gateway told its functions when last asked",
+           s.up);
+    single(b, "openfaas_functions", "gauge", "functions of its last list that this node can call",
+           s.listed);
+    say(b, "openfaas_lists_total", "counter", "times that it was asked for its functions");
+    buf_printf(b,
+               "p2pfaas_openfaas_lists_total{answer=\"ok\"} %llu\n"
+               "p2pfaas_openfaas_lists_total{answer=\"failed\"} %llu\n",
+               (unsigned long long)s.lists, (unsigned long long)s.lists_failed);
+    say(b, "openfaas_deployments_total", "counter", "times that a function was deployed there");
+    buf_printf(b,
+               "p2pfaas_openfaas_deployments_total{answer=\"ok\"} %llu\n"
+               "p2pfaas_openfaas_deployments_total{answer=\"failed\"} %llu\n",
+               (unsigned long long)s.deployed, (unsigned long long)s.deployments_failed);
+}
+
 static void write_access(struct buf *b, const struct access *a)
 {
     say(b, "auth_refused_total", "counter", "messages of peers and discovery that were not taken");
@@ -356,6 +380,7 @@ void api_metrics(struct exchange *x)
     write_learner(b, n);
     write_node(b, n);
     write_peers(b, n);
+    write_openfaas(b, n);
     write_access(b, &n->access);
     discovery_measure(n, write_discovery_metric, b);
     engine_plugin_metrics(n->engine, write_plugin_metric, &(struct own_metrics){b, "scheduler"});

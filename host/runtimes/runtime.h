@@ -1,7 +1,8 @@
 /*
  * runtime.h - how a function is run.  One runtime is one file with one vtable:
  * fork.c (a program a call), server.c (a long-lived program reached by HTTP),
- * docker.c (containers reached by HTTP).
+ * docker.c (containers reached by HTTP), http.c (whatever serves at a URL), openfaas.c (a
+ * function of an OpenFaaS gateway).
  *
  * A runtime never decides whether a job runs: when run() is called the slot is
  * taken and the answer comes by done().
@@ -96,6 +97,7 @@ static inline void runtime_count(const struct runtime *t, struct program *p,
         t->count(p, out);
 }
 
-extern const struct runtime runtime_fork, runtime_server, runtime_docker;
+extern const struct runtime runtime_fork, runtime_server, runtime_docker, runtime_http,
+    runtime_openfaas;
 
 #endif
