@@ -86,7 +86,7 @@ static void test_tables_are_sound_and_what_is_not_given_is_default(void **state)
     static const size_t sizes[] = {sizeof(c.node),    sizeof(c.log),       sizeof(c.limits),
                                    sizeof(c.plugins), sizeof(c.scheduler), sizeof(c.learner),
                                    sizeof(c.peers),   sizeof(c.discovery), sizeof(c.security),
-                                   sizeof(c.docker),  sizeof(c.gateway)};
+                                   sizeof(c.docker),  sizeof(c.gateway),   sizeof(c.openfaas)};
     size_t n = 0;
 
     (void)state;
@@ -502,7 +502,33 @@ static void test_function_in_containers_is_read_and_checked(void **state)
             "functions.f.replicas_min: 2", "allowed: 0 to 1");
     REFUSES(2, "functions:\n  f: {runtime: docker, image: a, environment: {PORT: 1}}\n",
             "functions.f.environment.PORT");
-    REFUSES(2, "functions:\n  f: {runtime: podman, command: a}\n", "process, docker");
+    REFUSES(2, "functions:\n  f: {runtime: podman, command: a}\n",
+            "process, docker, http, openfaas");
+}
+
+static void test_functions_elsewhere_are_read_and_checked(void **state)
+{
+    (void)state;
+    reads("openfaas: {gateway: 'https://gw.example:31112', user: admin, password: x, refresh: 2s, "
+          "offer: false}\n"
+          "functions:\n"
+          "  a: {runtime: http, url: 'http://10.0.0.3:8080/path', environment: {PORT: 1}}\n"
+          "  b: {runtime: http}\n"
+          "  c: {runtime: openfaas}\n"
+          "  d: {runtime: openfaas, image: 'team/d:1', replicas_min: 1}\n",
+          NULL);
+    assert_int_equal(c.function[0].runtime, FUNCTION_REMOTE);
+    assert_string_equal(c.function[0].url, "http://10.0.0.3:8080/path");
+    assert_int_equal(c.function[3].runtime, FUNCTION_OPENFAAS);
+    assert_string_equal(c.openfaas.namespace, "openfaas-fn");
+    assert_int_equal(c.openfaas.refresh, 2000000000);
+    assert_false(c.openfaas.offer);
+    REFUSES(2, "functions:\n  f: {runtime: http, url: 'ftp://a/'}\n", "functions.f.url: 'ftp://a/'",
+            "http:// or https://");
+    REFUSES(2, "functions:\n  f: {runtime: http, url: 'a b'}\n", "functions.f.url", "allowed");
+    REFUSES(2, "functions:\n  f: {runtime: openfaas, image: 'a?b'}\n", "functions.f.image: 'a?b'");
+    REFUSES(2, "functions:\n  f: {runtime: openfaas, replicas_min: 2}\n",
+            "functions.f.replicas_min: 2");
 }
 
 int main(void)
@@ -524,6 +550,7 @@ int main(void)
                                        T(commands_are_lists_or_split_at_blanks),
                                        T(functions_without_a_right_name_or_command_are_told),
                                        T(function_in_containers_is_read_and_checked),
+                                       T(functions_elsewhere_are_read_and_checked),
                                        T(bin_and_lib_are_where_the_program_is),
                                        T(overrides_win_over_the_file),
                                        T(wrong_overrides_are_told)};

@@ -157,6 +157,27 @@ static void test_a_file_without_a_right_first_line_is_refused(void **state)
     refuses(LIST("security.secret_file=/dev/null"), "security.secret_file", "plain file");
 }
 
+static void test_a_login_of_a_gateway_is_read_as_those_are(void **state)
+{
+    char setting[160];
+
+    (void)state;
+    snprintf(setting, sizeof(setting), "openfaas.password_file=%s", file);
+    write_file("hunter2\n", 8, 0600);
+    takes(LIST("openfaas.user=u", setting));
+    assert_string_equal(c.openfaas.password, "hunter2");
+    refuses(LIST(setting), "openfaas.user", "both");
+    refuses(LIST("openfaas.user=u"), "openfaas.user", "both");
+    refuses(LIST("openfaas.user=u", "openfaas.password=hunter2", setting), "openfaas.password",
+            "password_file too");
+    refuses(LIST("openfaas.user=a:b", "openfaas.password=hunter2"), "openfaas.user", "colon");
+    assert_int_equal(chmod(file, 0644), 0);
+    refuses(LIST("openfaas.user=u", setting), "openfaas.password_file", "allowed: 600 or 640");
+    refuses(LIST("openfaas.gateway=gw:8080"), "openfaas.gateway: 'gw:8080'", "http://");
+    refuses(LIST("openfaas.gateway=http://u:p@gw"), "openfaas.gateway", "a user");
+    refuses(LIST("openfaas.namespace=a.b"), "openfaas.namespace: 'a.b'", "allowed");
+}
+
 static void test_only_one_of_both_may_be_given(void **state)
 {
     (void)state;
@@ -190,9 +211,9 @@ static void test_no_secret_is_shown(void **state)
 
     (void)state;
     takes(LIST("security.secret=hunter2hunter2h2", "security.user=u", "security.password=hunter2h",
-               "discovery.etcd_password=hunter2"));
+               "discovery.etcd_password=hunter2", "openfaas.user=u", "openfaas.password=hunter2"));
     config_each_key(look, &hidden);
-    assert_int_equal(hidden, 3);
+    assert_int_equal(hidden, 4);
     takes(LIST("node.port=1"));
     hidden = 0;
     config_each_key(look, &hidden);
@@ -208,6 +229,7 @@ int main(void)
         T(a_secret_comes_from_the_first_line_of_a_file),
         T(a_file_that_others_can_use_is_refused),
         T(a_file_without_a_right_first_line_is_refused),
+        T(a_login_of_a_gateway_is_read_as_those_are),
         T(only_one_of_both_may_be_given),
         T(a_wrong_setting_does_not_show_its_value),
         T(no_secret_is_shown),

@@ -171,6 +171,7 @@ static void answer_up_to_the_limit_and_no_further(void **state)
     a = prepare("/");
     a->request.most = 1;
     fails(start(a), true, "the answer is larger than 1 bytes");
+    assert_true(a->request.too_large && !a->request.timed_out);
     assert_int_equal(a->came.len, 0);
 }
 
@@ -196,6 +197,64 @@ static void endless_head_is_cut_off(void **state)
     (void)state;
     serve(script);
     fails(start(prepare("/")), true, "head is larger than 65536 bytes");
+}
+
+static void header_fields_are_kept_end_to_end(void **state)
+{
+    static const struct nasty_step script[] = {
+        {NASTY_REQUEST, NULL, 0},
+        {NASTY_SEND,
+         "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n"
+         "HTTP/1.1 429 No\r\nRetry-After:  7 \r\nX-Empty:\r\nConnection: keep-alive, X-Mine\r\n"
+         "X-Mine: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Trailer: 1\r\n\r\n",
+         0},
+        {NASTY_AGAIN, NULL, 0}};
+    struct headers h;
+    struct asked *a;
+
+    (void)state;
+    headers_init(&h, 4096);
+    serve(script);
+    a = prepare("/");
+    a->request.answer_headers = &h;
+    answers(start(a), 429, "hi");
+    assert_string_equal(headers_get(&h, "Retry-After"), "7");
+    assert_string_equal(headers_get(&h, "X-Empty"), "");
+    assert_int_equal(h.count, 2);
+    headers_release(&h);
+}
+
+static void header_fields_have_a_limit(void **state)
+{
+    static const struct nasty_step script[] = {
+        {NASTY_REQUEST, NULL, 0},
+        {NASTY_SEND, "HTTP/1.1 200 OK\r\nX-Long: 0123456789\r\nContent-Length: 0\r\n\r\n", 0},
+        {NASTY_AGAIN, NULL, 0}};
+    struct headers h;
+    struct asked *a;
+
+    (void)state;
+    headers_init(&h, 10);
+    serve(script);
+    a = prepare("/");
+    a->request.answer_headers = &h;
+    fails(start(a), true, "larger than limits.headers");
+    headers_release(&h);
+}
+
+static void login_is_by_http_basic(void **state)
+{
+    char seen[512];
+    struct asked *a;
+
+    (void)state;
+    serve(friendly);
+    a = prepare("/");
+    a->request.user = "admin";
+    a->request.password = "a:b";
+    answers(start(a), 200, "hi");
+    nasty_last(server, seen, sizeof(seen));
+    assert_non_null(strstr(seen, "Authorization: Basic YWRtaW46YTpi\r\n"));
 }
 
 static void half_an_answer_is_none(void **state)
@@ -305,6 +364,7 @@ static void silence_ends_in_time(void **state)
     a = prepare("/");
     a->request.timeout_ns = SHORT_NS;
     fails(start(a), true, "timed out");
+    assert_true(a->request.timed_out && !a->request.too_large);
     a = stream();
     a->request.timeout_ns = SHORT_NS;
     fails(start(a), true, "timed out");
@@ -326,6 +386,9 @@ int main(void)
         TEST(answer_up_to_the_limit_and_no_further),
         TEST(huge_answer_is_cut_off),
         TEST(endless_head_is_cut_off),
+        TEST(header_fields_are_kept_end_to_end),
+        TEST(header_fields_have_a_limit),
+        TEST(login_is_by_http_basic),
         TEST(half_an_answer_is_none),
         TEST(garbage_is_no_answer),
         TEST(closed_and_reset_connections_are_told),
