@@ -8,6 +8,7 @@
 #include "base/paths.h"
 #include "host/config_yaml.h"
 #include "host/log.h"
+#include "host/own_address.h"
 
 #define SECOND 1e9
 #define HOUR 3600e9
@@ -29,7 +30,8 @@ static const struct p2p_param node_keys[] = {
     STRING(struct node_config, id, "", "name in the cluster; empty: its address and port"),
     STRING(struct node_config, listen, "127.0.0.1", "numeric address to listen on"),
     STRING(struct node_config, advertise, "",
-           "numeric address that peers know this node by; empty: as listen"),
+           "numeric address that peers know this node by; auto: that of the default route; empty: "
+           "as listen"),
     INT(struct node_config, port, 18080, 1, 65535, "TCP port to listen on"),
     INT(struct node_config, threads, 0, 0, 256, "threads that serve; 0: one a core"),
     BOOL(struct node_config, pin, true, "keep each thread on its core"),
@@ -457,6 +459,23 @@ static int check_address(const struct config *c, const char *key, const char *te
     return -1;
 }
 
+/* "auto" becomes an address. */
+static int find_advertised(struct config *c, char err[P2P_ERRLEN])
+{
+    char where[CONFIG_PLACE], found[INET6_ADDRSTRLEN], why[P2P_ERRLEN];
+
+    if (strcmp(c->node.advertise, "auto") != 0)
+        return 0;
+    if (own_address(found, why)) {
+        config_place(c, "node", "advertise", where, sizeof(where));
+        snprintf(err, P2P_ERRLEN, "%s: auto: %.180s", where, why);
+        return -1;
+    }
+    free((char *)(uintptr_t)c->node.advertise);
+    c->node.advertise = strdup(found);
+    return c->node.advertise ? 0 : -1;
+}
+
 static bool is_wildcard(const char *address)
 {
     return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
@@ -485,7 +504,7 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
     }
     free((char *)(uintptr_t)c->plugins.folder);
     c->plugins.folder = folder;
-    if (check_address(c, "listen", c->node.listen, err) ||
+    if (find_advertised(c, err) || check_address(c, "listen", c->node.listen, err) ||
         (c->node.advertise[0] && check_address(c, "advertise", c->node.advertise, err)))
         return -1;
     if (endpoint_parse(&self, c->node.advertise[0] ? c->node.advertise : c->node.listen,
@@ -506,7 +525,7 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
         config_place(c, "node", "listen", where, sizeof(where));
         snprintf(err, P2P_ERRLEN,
                  "%s is %s and there are peers, or can be: node.advertise must be the address that "
-                 "they use for this node",
+                 "they use for this node, or auto",
                  where, c->node.listen);
         return -1;
     }

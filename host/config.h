@@ -27,7 +27,8 @@ enum {
 struct node_config {
     const char *id;        /* "" in the file: becomes listen:port */
     const char *listen;    /* numeric address; default 127.0.0.1 */
-    const char *advertise; /* numeric address that peers use; "" = listen */
+    const char *advertise; /* numeric address that peers use; "" = listen; "auto" in the file:
+                              becomes this machine's own */
     int64_t port;          /* 18080 */
     int64_t threads;       /* 0 = one a core */
     bool pin;              /* threads to cores */
