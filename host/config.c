@@ -295,12 +295,12 @@ int config_add_parameter(struct pairs *to, const char *name, const char *value, 
 
 struct peer_list config_peers(struct config *c)
 {
-    return (struct peer_list){&c->peer, &c->n_peers};
+    return (struct peer_list){&c->peer, &c->n_peers, false};
 }
 
 struct peer_list config_seeds(struct config *c)
 {
-    return (struct peer_list){&c->discovery.seed, &c->discovery.n_seeds};
+    return (struct peer_list){&c->discovery.seed, &c->discovery.n_seeds, true};
 }
 
 static void free_peer(struct peer_config *p)
@@ -341,6 +341,28 @@ static struct peer_config *grow(struct peer_list l)
     return n & (n - 1) ? *l.peer : realloc(*l.peer, (n ? 2 * n : 1) * sizeof(**l.peer));
 }
 
+/* Its endpoint; without an address when it is told by name. */
+static int read_address(struct peer_list l, const char *address, int64_t port, struct endpoint *out,
+                        char *err)
+{
+    char host[ENDPOINT_HOST];
+    uint16_t own_port;
+
+    if (endpoint_parse(out, address, (uint16_t)port, err) == 0)
+        return 0;
+    if (!l.may_be_names)
+        return -1;
+    memset(out, 0, sizeof(*out));
+    snprintf(out->text, sizeof(out->text), "%s", address);
+    if (endpoint_split_name(address, (uint16_t)port, host, &own_port) == 0)
+        return 0;
+    snprintf(err, P2P_ERRLEN,
+             "'%.80s' is neither a numeric address nor the name of a host; allowed: 10.0.0.2, "
+             "10.0.0.2:19000, [::1]:19000, n2, n2.example.org:19000",
+             address);
+    return -1;
+}
+
 struct peer_config *config_add_peer(struct peer_list l, const char *name, const char *address,
                                     char *err)
 {
@@ -348,7 +370,7 @@ struct peer_config *config_add_peer(struct peer_list l, const char *name, const 
     struct peer_config *grown,
         added = {.name_hash = hash_of(name), .address_hash = hash_of(address)};
 
-    if (endpoint_parse(&probe, address, 1, err))
+    if (read_address(l, address, 1, &probe, err))
         return NULL;
     for (const struct peer_config *p = *l.peer; p && p < *l.peer + *l.n; p++)
         if (same(p->name_hash, p->name, added.name_hash, name) ||
@@ -423,9 +445,9 @@ static int finish_peers(struct config *c, const char *section, struct peer_list 
     for (unsigned i = 0; i < *l.n; i++) {
         struct peer_config *p = &list[i];
 
-        if (endpoint_parse(&p->endpoint, p->address, (uint16_t)port, err))
+        if (read_address(l, p->address, port, &p->endpoint, err))
             return -1; /* its form was checked, with its line, when it was read */
-        p->endpoint_hash = hash_of(p->endpoint.text);
+        p->endpoint_hash = hash_of(p->endpoint.length ? p->endpoint.text : p->address);
         for (unsigned k = 0; k < i; k++)
             if (same(list[k].endpoint_hash, list[k].endpoint.text, p->endpoint_hash,
                      p->endpoint.text)) {

@@ -120,7 +120,8 @@ struct discovery_config {
     const char *etcd_prefix; /* of the keys */
     int64_t etcd_ttl;        /* of the lease, 10s */
     const char *etcd_user, *etcd_password;
-    struct peer_config *seed; /* endpoints have the discovery port; never this node */
+    struct peer_config *seed; /* endpoints have the discovery port; never this node.  One that is
+                                 told by name has no endpoint: its length is 0 */
     unsigned n_seeds;
 };
 

@@ -46,6 +46,7 @@ struct pairs *config_parameters(struct config *c, const char *section);
 struct peer_list {
     struct peer_config **peer;
     unsigned *n;
+    bool may_be_names; /* of hosts, in place of addresses */
 };
 struct peer_list config_peers(struct config *c);
 struct peer_list config_seeds(struct config *c);

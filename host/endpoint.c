@@ -51,6 +51,30 @@ bool endpoint_is_bare(const char *text)
     return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
 }
 
+/* By its form; a number at its end would be that of an address (RFC 3696). */
+static bool is_host_name(const char *host)
+{
+    static const char digits[] = "0123456789";
+    const char *last = strrchr(host, '.');
+    size_t n = strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    last = last ? last + 1 : host;
+    return n > 0 && host[n] == '\0' && host[0] != '.' && host[0] != '-' && !strstr(host, "..") &&
+           last[strspn(last, digits)] != '\0';
+}
+
+int endpoint_split_name(const char *text, uint16_t default_port, char host[ENDPOINT_HOST],
+                        uint16_t *port)
+{
+    const char *port_text;
+
+    *port = default_port;
+    return text[0] == '[' || split(text, host, ENDPOINT_HOST, &port_text) ||
+                   read_port(port_text, port) || !is_host_name(host)
+               ? -1
+               : 0;
+}
+
 int endpoint_parse(struct endpoint *e, const char *text, uint16_t default_port,
                    char err[P2P_ERRLEN])
 {

@@ -34,6 +34,11 @@ int endpoint_parse(struct endpoint *e, const char *text, uint16_t default_port,
 /* A numeric address without a port? */
 bool endpoint_is_bare(const char *text);
 
+enum { ENDPOINT_HOST = 254 };
+/* A host's name, "n1", "n1.example.org:19000": 0, or -1 when it can be none. */
+int endpoint_split_name(const char *text, uint16_t default_port, char host[ENDPOINT_HOST],
+                        uint16_t *port);
+
 struct upstream_limits {
     unsigned connections; /* to one endpoint; more calls wait in line */
     unsigned waiting;     /* calls in that line; more end as CALL_NOT_SENT */

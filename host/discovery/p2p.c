@@ -139,6 +139,7 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
     (void)events;
     pthread_mutex_lock(&d->lock);
     originals_poll(d->originals, clock_ns());
+    names_poll(d->names, clock_ns());
     p2p_describe_self(d, &self);
     /* POST /configuration may have changed the slots. */
     if (self.slots != swim_self(d->swim)->slots && swim_set_self(d->swim, &self, err))
@@ -167,6 +168,7 @@ static void stop(struct discovery *d)
     }
     for (unsigned i = 0; i < d->n_told; i++)
         free(d->told[i]);
+    names_free(d->names);
     originals_free(d->originals);
     if (d->swim)
         swim_free(d->swim);
@@ -209,14 +211,19 @@ static int join_seeds(struct discovery *d, char err[P2P_ERRLEN])
 {
     const struct discovery_config *c = &d->config->discovery;
 
-    for (unsigned i = 0; i < c->n_seeds; i++)
-        if (p2p_add_seed(d, c->seed[i].endpoint.text, err))
+    for (unsigned i = 0; i < c->n_seeds; i++) {
+        const struct peer_config *seed = &c->seed[i];
+
+        if (seed->endpoint.length ? p2p_add_seed(d, seed->endpoint.text, err)
+                                  : names_add(d->names, seed->address, (uint16_t)c->port, err))
             return -1;
+    }
     return 0;
 }
 
 static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
 {
+    static const struct names_calls calls = {names_ask_system, p2p_answers, p2p_on_named};
     struct discovery *d = calloc(1, sizeof(*d));
     const struct config *c;
     struct swim_self self;
@@ -243,9 +250,11 @@ static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
     d->due.data = d->second.data = d;
     saved = p2p_read_saved(d);
     d->originals = originals_new(n, c, &d->lock, d->group, p2p_on_found, d);
+    d->names = names_new(&n->shards[0].reactor, n->advertised.address.ss_family, &calls, d);
     n->discovery = d; /* who calls as the port opens is answered before this returns */
-    if (!d->originals || make_detector(d, saved, err) || join_seeds(d, err) || open_port(d, err)) {
-        if (!d->originals)
+    if (!d->originals || !d->names || make_detector(d, saved, err) || join_seeds(d, err) ||
+        open_port(d, err)) {
+        if (!d->originals || !d->names)
             snprintf(err, P2P_ERRLEN, "discovery: out of memory");
         d->changed = false;
         stop(d);
@@ -253,6 +262,7 @@ static struct discovery *start(struct node *n, char err[P2P_ERRLEN])
         goto end;
     }
     p2p_restore(d, saved);
+    names_poll(d->names, clock_ns());
     ev_timer_start(n->shards[0].reactor.loop, &d->second);
     p2p_schedule(d);
     log_event(LOG_INFO, "discovery listens", LOG_STR("address", c->node.listen),

@@ -16,6 +16,7 @@
 #ifndef HOST_P2P_H
 #define HOST_P2P_H
 
+#include "host/discovery/names.h"
 #include "host/discovery/originals.h"
 #include "host/discovery/swim.h"
 #include "host/node.h"
@@ -39,12 +40,13 @@ struct discovery {
     pthread_mutex_t lock;
     struct swim *swim;
     struct originals *originals;
+    struct names *names; /* of seeds */
     char group[64];
     char own[SWIM_ADDRESS_TEXT]; /* the address of this node's discovery */
     int fd;                      /* UDP */
     ev_io readable;
     ev_timer due;          /* the detector's next tick */
-    ev_timer second;       /* originals, the file, the own load */
+    ev_timer second;       /* originals, names, the file, the own load */
     struct outgoing *open; /* exchanges that are under way */
     struct outgoing *idle; /* their memory, for the next */
     char saved_to[512];    /* "" = nothing is kept */
@@ -74,6 +76,8 @@ void p2p_on_gone(void *ctx, const struct swim_member *m);
 /* The member that takes calls there, or NULL. */
 const struct swim_member *p2p_member_at(struct discovery *d, const struct endpoint *e);
 bool p2p_lives_at(struct discovery *d, const char *ip); /* a member, alive or suspect */
+/* Does the discovery of such a member, or of this node, listen there? */
+bool p2p_answers(void *ctx, const struct endpoint *e);
 void p2p_describe(struct discovery *d, struct cJSON *out);
 void p2p_measure(struct discovery *d, discovery_metric one, void *ctx);
 
@@ -85,6 +89,8 @@ void p2p_cancel_exchanges(struct discovery *d);
 int p2p_tell_seed(struct discovery *d, const char *seed, char err[P2P_ERRLEN]);
 /* Another group, likewise. */
 void p2p_tell_group(struct discovery *d, const char *group);
+/* A name stands for this address. */
+void p2p_on_named(void *ctx, const struct endpoint *e);
 /* Joins through "10.0.0.2" or "10.0.0.2:19000" from now on.  0 or -1. */
 int p2p_add_seed(struct discovery *d, const char *seed, char err[P2P_ERRLEN]);
 

@@ -175,6 +175,18 @@ int p2p_add_seed(struct discovery *d, const char *seed, char err[P2P_ERRLEN])
     return swim_join(d->swim, &address, err);
 }
 
+void p2p_on_named(void *ctx, const struct endpoint *e)
+{
+    struct discovery *d = ctx;
+    char err[P2P_ERRLEN];
+
+    pthread_mutex_lock(&d->lock);
+    if (p2p_add_seed(d, e->text, err))
+        log_event(LOG_WARN, "what a seed's name stands for cannot be joined", LOG_STR("why", err));
+    p2p_schedule(d);
+    pthread_mutex_unlock(&d->lock);
+}
+
 /* An original told of it: it may be of either kind. */
 void p2p_on_found(void *ctx, const char *ip)
 {

@@ -241,6 +241,18 @@ bool p2p_lives_at(struct discovery *d, const char *ip)
     return s.found && (s.found->state == SWIM_ALIVE || s.found->state == SWIM_SUSPECT);
 }
 
+bool p2p_answers(void *ctx, const struct endpoint *e)
+{
+    struct discovery *d = ctx;
+    const struct swim_member *m;
+    struct swim_address at;
+
+    p2p_address(&at, e);
+    m = swim_find(d->swim, &at);
+    return (m && (m->state == SWIM_ALIVE || m->state == SWIM_SUSPECT)) ||
+           swim_address_equal(&at, &swim_self(d->swim)->address);
+}
+
 /* ---- for people ---- */
 
 static double seconds(uint64_t ns)

@@ -56,6 +56,25 @@ static void test_a_seed_that_comes_late_is_found(void **state)
         wait_members(i, "alive", 2);
 }
 
+static void test_a_seed_may_be_told_by_name(void **state)
+{
+    /* Longer than a label may be: known to nobody. */
+    static const char *const by_name[] = {
+        "discovery.seeds=localhost,"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        NULL};
+
+    (void)state;
+    start_node(1, by_name);
+    wait_log(1, "the name of a seed is not known");
+    start_node(0, NULL);
+    for (unsigned i = 0; i < 2; i++)
+        wait_members(i, "alive", 1);
+    assert_true(stop_node(0));
+    start_node(0, NULL);
+    wait_members(0, "alive", 1);
+}
+
 static void test_who_leaves_is_gone_at_once_and_who_dies_is_found_dead(void **state)
 {
     double start;
@@ -508,6 +527,7 @@ int main(void)
 #define T(t) cmocka_unit_test_teardown(t, stop_all)
         T(test_one_seed_is_enough),
         T(test_a_seed_that_comes_late_is_found),
+        T(test_a_seed_may_be_told_by_name),
         T(test_who_leaves_is_gone_at_once_and_who_dies_is_found_dead),
         T(test_a_call_that_fails_is_evidence),
         T(test_a_restart_finds_the_others_without_a_seed),

@@ -361,7 +361,14 @@ static void test_seeds_are_a_list_of_the_same_form(void **state)
     assert_int_equal(c.discovery.n_seeds, 2);
     assert_string_equal(c.discovery.seed[1].endpoint.text, "127.0.0.5:19000");
     REFUSES(2, "discovery:\n  seeds: 127.0.0.2\n", "discovery.seeds is a value", "a list");
-    REFUSES(1, "discovery: {seeds: [a]}", "discovery.seeds", "'a'", "numeric");
+    reads("discovery: {port: 7, seeds: [n2, n3.example.org:9, 127.0.0.1]}", NULL);
+    assert_int_equal(c.discovery.n_seeds, 2);
+    assert_int_equal(c.discovery.seed[0].endpoint.length, 0);
+    assert_string_equal(c.discovery.seed[1].address, "n3.example.org:9");
+    REFUSES(1, "discovery: {seeds: [10.0.0.300]}", "discovery.seeds", "'10.0.0.300'", "numeric",
+            "name of a host");
+    REFUSES(1, "discovery: {seeds: ['n2:0']}", "discovery.seeds", "'n2:0'", "n2.example.org:19000");
+    REFUSES(1, "discovery: {seeds: [n2, n2]}", "discovery.seeds", "'n2' is listed twice");
     REFUSES(1, "discovery: {nodes: [a]}", "discovery.nodes", "seeds");
     REFUSES(0, "discovery: {port: 18080}", "discovery.port", "node.port");
 }

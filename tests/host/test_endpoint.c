@@ -211,6 +211,40 @@ static void test_equal_endpoints_have_equal_bytes(void **state)
     assert_memory_not_equal(&a, &b, sizeof(a));
 }
 
+static void names(const char *text, const char *host, uint16_t port)
+{
+    char got[ENDPOINT_HOST];
+    uint16_t got_port;
+
+    if (endpoint_split_name(text, DEFAULT_PORT, got, &got_port))
+        fail_msg("'%s' was refused", text);
+    assert_string_equal(got, host);
+    assert_int_equal(got_port, port);
+}
+
+static void test_a_name_is_what_cannot_be_an_address(void **state)
+{
+    static const char *const none[] = {"",     ":1",  "n1:",   "n1:0",   "n1:65536",     "n1:x",
+                                       "-n1",  ".n1", "n..1x", "1.2.3",  "1.2.3.400",    "n1.7",
+                                       "[n1]", "n 1", "n1/x",  "n1:1:2", "\303\244.org", "n1."};
+    char longest[ENDPOINT_HOST + 1], host[ENDPOINT_HOST];
+    uint16_t port;
+
+    (void)state;
+    names("n1", "n1", DEFAULT_PORT);
+    names("n1:9", "n1", 9);
+    names("a-b_c.7x", "a-b_c.7x", DEFAULT_PORT);
+    names("7.n.example.org:65535", "7.n.example.org", 65535);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        if (!endpoint_split_name(none[i], DEFAULT_PORT, host, &port))
+            fail_msg("'%s' was taken as %s", none[i], host);
+    memset(longest, 'a', sizeof(longest) - 2);
+    longest[sizeof(longest) - 2] = '\0';
+    assert_int_equal(endpoint_split_name(longest, 1, host, &port), 0);
+    memcpy(longest + sizeof(longest) - 2, "a", 2);
+    assert_int_equal(endpoint_split_name(longest, 1, host, &port), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_colons_of_a_bare_ipv6_address_are_no_port),
         cmocka_unit_test(test_one_address_has_one_text),
         cmocka_unit_test(test_names_are_refused),
+        cmocka_unit_test(test_a_name_is_what_cannot_be_an_address),
         cmocka_unit_test(test_half_addresses_are_refused),
         cmocka_unit_test(test_brackets_must_match),
         cmocka_unit_test(test_long_texts_stay_inside),
