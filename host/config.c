@@ -217,9 +217,11 @@ int config_note_line(struct config *c, const struct p2p_param *key, int line)
 
 static void place(const struct config *c, int line, const char *what, char *out, size_t size)
 {
-    if (line == 0)
+    if (line == CONFIG_LINE_SET)
         snprintf(out, size, "--set %s", what);
-    else if (line < 0)
+    else if (line == CONFIG_LINE_VARIABLE)
+        snprintf(out, size, "environment: %s", what);
+    else if (line == CONFIG_LINE_NONE)
         snprintf(out, size, "%.80s: %s", c->file ? c->file : "defaults", what);
     else
         snprintf(out, size, "%.80s:%d: %s", c->file, line, what);
@@ -229,7 +231,7 @@ void config_place(const struct config *c, const char *section, const char *key, 
                   size_t size)
 {
     char what[96];
-    int line = -1;
+    int line = CONFIG_LINE_NONE;
 
     for (const struct config_section *s = config_sections; s->name; s++)
         for (unsigned i = 0; strcmp(s->name, section) == 0 && i < c->n_lines; i++)

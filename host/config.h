@@ -215,7 +215,8 @@ struct config {
 };
 
 /* Reads `file` (NULL = all defaults), then the overrides, each "section.key=value"
- * ("node.port=18081", "scheduler.plugin=random", "scheduler.parameters.fanout=2").
+ * ("node.port=18081", "scheduler.plugin=random", "scheduler.parameters.fanout=2"), or a
+ * variable of the environment that config_is_variable.
  * 0 or -1.  *c need not be initialised; on failure nothing is left in it. */
 int config_load(struct config *c, const char *file, const char *const *overrides,
                 unsigned n_overrides, char err[P2P_ERRLEN]);
@@ -229,6 +230,9 @@ int config_make_function(struct config *c, const char *name, enum function_runti
                          char err[P2P_ERRLEN]);
 /* 1 to CONFIG_MAX_NAME of A-Z a-z 0-9 . _ -, and fit to name a file. */
 bool config_is_function_name(const char *name);
+/* Is "NAME=value" a setting, as in "P2PFAAS_NODE_PORT=18081"?  Others that begin with P2PFAAS_
+ * are of somebody else: Kubernetes makes some for a service of that name. */
+bool config_is_variable(const char *entry);
 /* Would the one run as the other does? */
 bool config_same_function(const struct function_config *a, const struct function_config *b);
 
@@ -240,7 +244,7 @@ extern const struct p2p_param *const config_function_keys;
 void config_each_key(void (*key)(void *ctx, const char *section, const struct p2p_param *p),
                      void *ctx);
 /* Where a plain setting was made, for a message: "plugins.yaml:12: node.listen",
- * "--set node.listen", or "plugins.yaml: node.listen" for a default. */
+ * "--set node.listen", "environment: node.listen", or "plugins.yaml: node.listen" for a default. */
 void config_place(const struct config *c, const char *section, const char *key, char *out,
                   size_t size);
 /* The same for a parameter of a plugin: "plugins.yaml:12: scheduler.parameters". */

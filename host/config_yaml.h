@@ -25,12 +25,14 @@ int config_add_variable(struct function_config *f, const char *name, const char 
 
 /* 0, or -1 with "FILE:LINE: section.key: …". */
 int config_read_file(struct config *c, const char *file, char err[P2P_ERRLEN]);
-/* "section.key=value"; errors begin with "--set section.key". */
+/* "section.key=value", or a variable; errors begin with "--set section.key" or "environment:
+ * VARIABLE". */
 int config_override(struct config *c, const char *text, char err[P2P_ERRLEN]);
 
+enum { CONFIG_LINE_SET = 0, CONFIG_LINE_NONE = -1, CONFIG_LINE_VARIABLE = -2 };
 struct key_line {
     const struct p2p_param *key;
-    int line; /* of the file; 0 = --set */
+    int line; /* of the file, or where else it was set */
 };
 /* 0 or -1 (memory). */
 int config_note_line(struct config *c, const struct p2p_param *key, int line);

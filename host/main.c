@@ -37,7 +37,8 @@ static void print_help(void)
         "scheduler plugin decide, job by job, whether one runs here, at a peer, or not at all.\n"
         "\n"
         "  -c, --config FILE   read FILE; ./plugins.yaml if it is there\n"
-        "  -s, --set KEY=VALUE change one setting, as in --set node.port=18081; may be repeated\n"
+        "  -s, --set KEY=VALUE change one setting, as in --set node.port=18081; may be repeated;\n"
+        "                      or by the environment: P2PFAAS_NODE_PORT=18081\n"
         "      --check         say whether a node would start with this configuration and could\n"
         "                      run all of its functions, and end\n"
         "  -v, --version       print the version\n"
@@ -50,6 +51,22 @@ static void print_help(void)
     printf("\n"
            "Settings (functions and peers are described in plugins.yaml):\n");
     config_each_key(print_key, NULL);
+}
+
+/* Those of the command line come after it and win. */
+static int read_environment(struct options *o)
+{
+    for (char *const *e = environ; *e; e++) {
+        if (!config_is_variable(*e))
+            continue;
+        if (o->n_overrides == MAX_OVERRIDES / 2) {
+            fprintf(stderr, "p2pfaas: more than %d variables P2PFAAS_…; write a file\n",
+                    MAX_OVERRIDES / 2);
+            return -1;
+        }
+        o->overrides[o->n_overrides++] = *e;
+    }
+    return 0;
 }
 
 /* 0 to go on, 1 when all is done, -1 for a wrong command line. */
@@ -68,7 +85,9 @@ static int read_options(struct options *o, int argc, char **argv)
             break;
         case 's':
             if (o->n_overrides == MAX_OVERRIDES - 1) {
-                fprintf(stderr, "p2pfaas: more than %d --set; write a file\n", MAX_OVERRIDES - 1);
+                fprintf(stderr,
+                        "p2pfaas: more than %d settings by --set and environment; write a file\n",
+                        MAX_OVERRIDES - 1);
                 return -1;
             }
             o->overrides[o->n_overrides++] = optarg;
@@ -125,6 +144,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "p2pfaas: %s\n", err);
         return 2;
     }
+    if (read_environment(&o))
+        return 2;
     rc = read_options(&o, argc, argv);
     if (rc)
         return rc < 0 ? 2 : EXIT_SUCCESS;
