@@ -244,6 +244,17 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *context = NULL;
 }
 
+/* Where a server listens: HOST, in a container 0.0.0.0. */
+static int read_host(struct in_addr *out)
+{
+    const char *host = getenv("HOST");
+
+    if (inet_pton(AF_INET, host && *host ? host : "127.0.0.1", out) == 1)
+        return 0;
+    fprintf(stderr, "HOST=%s: allowed: a numeric IPv4 address, as in 0.0.0.0\n", host);
+    return -1;
+}
+
 static int run_server(void (*handle)(struct invocation *in), const char *port, enum threads threads)
 {
     unsigned flags = threads == FEW_THREADS
@@ -257,7 +268,8 @@ static int run_server(void (*handle)(struct invocation *in), const char *port, e
     sigset_t stop;
     int signal;
 
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (read_host(&a.sin_addr))
+        return EXIT_FAILURE;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
     sigaddset(&stop, SIGINT);
@@ -268,7 +280,10 @@ static int run_server(void (*handle)(struct invocation *in), const char *port, e
         MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_END);
     if (!daemon) {
-        fprintf(stderr, "cannot listen on 127.0.0.1:%s\n", port);
+        char host[INET_ADDRSTRLEN];
+
+        inet_ntop(AF_INET, &a.sin_addr, host, sizeof(host));
+        fprintf(stderr, "cannot listen on %s:%s\n", host, port);
         return EXIT_FAILURE;
     }
     sigwait(&stop, &signal);

@@ -1,7 +1,8 @@
 /*
- * serve.h - a function in C, in both ways that the process runtime has: with PORT
- * set, a long-lived HTTP server on 127.0.0.1:PORT until SIGTERM; without, one call
- * in the manner of CGI, body on standard input and answer on standard output.
+ * serve.h - a function in C, in both ways that the runtimes have: with PORT set, a
+ * long-lived HTTP server on HOST:PORT until SIGTERM (HOST is 127.0.0.1 when it is not
+ * set; 0.0.0.0 in a container); without, one call in the manner of CGI, body on standard
+ * input and answer on standard output.
  */
 #ifndef FUNCTIONS_SERVE_H
 #define FUNCTIONS_SERVE_H

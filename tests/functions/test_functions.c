@@ -383,10 +383,12 @@ static void choose_port(void)
     close(fd);
 }
 
+static const char *host; /* "HOST=…" of the next server, or NULL */
+
 static void begin_server(const char *name)
 {
     char port[32];
-    const char *const variables[] = {port, NULL};
+    const char *const variables[] = {port, host, NULL};
 
     snprintf(port, sizeof(port), "PORT=%u", ntohs(at.sin_port));
     begin(name, variables, -1, -1, -1);
@@ -531,16 +533,16 @@ static void served_misbehave_ends_when_told_to(void **state)
     assert_string_not_equal(end_of_child(), "exit code 0");
 }
 
-static void server_listens_on_loopback_only(void **state)
+static void server_listens_on_loopback_unless_told_where(void **state)
 {
-    struct sockaddr_in other;
-
     (void)state;
-    serve("echo");
-    other = at;
-    other.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
-    assert_int_equal(reach(&other), -1);
-    stop();
+    for (int everywhere = 1; everywhere >= 0; everywhere--) {
+        host = everywhere ? "HOST=0.0.0.0" : NULL;
+        serve("echo");
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+        assert_int_equal(close(reach(&at)), everywhere ? 0 : -1);
+        stop();
+    }
 }
 
 static void taken_port_ends_the_server(void **state)
@@ -569,30 +571,29 @@ static int begin_all(void **state)
 
 int main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_function_answers_as_cgi_without_any_environment,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(echo_answers_its_body, setup, teardown),
-        cmocka_unit_test_setup_teardown(echo_answers_as_many_bytes_as_asked, setup, teardown),
-        cmocka_unit_test_setup_teardown(echo_prints_header_lines_when_told_to, setup, teardown),
-        cmocka_unit_test_setup_teardown(echo_tells_what_arrived, setup, teardown),
-        cmocka_unit_test_setup_teardown(wordcount_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(wordcount_has_the_five_that_come_most, setup, teardown),
-        cmocka_unit_test_setup_teardown(sleep_takes_the_time_it_was_given, setup, teardown),
-        cmocka_unit_test_setup_teardown(burn_uses_the_time_it_was_given, setup, teardown),
-        cmocka_unit_test_setup_teardown(misbehave_does_as_it_is_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(misbehave_floods_until_nobody_reads, setup, teardown),
-        cmocka_unit_test_setup_teardown(misbehave_hangs_until_it_is_killed, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_function_serves_until_it_is_told_to_stop, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(served_echo_is_as_the_called_one, setup, teardown),
-        cmocka_unit_test_setup_teardown(served_echo_takes_megabytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(connection_is_kept_for_the_next_request, setup, teardown),
-        cmocka_unit_test_setup_teardown(served_wordcount_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(served_misbehave_spoils_its_answers, setup, teardown),
-        cmocka_unit_test_setup_teardown(served_misbehave_ends_when_told_to, setup, teardown),
-        cmocka_unit_test_setup_teardown(server_listens_on_loopback_only, setup, teardown),
-        cmocka_unit_test_setup_teardown(taken_port_ends_the_server, setup, teardown),
+        T(every_function_answers_as_cgi_without_any_environment),
+        T(echo_answers_its_body),
+        T(echo_answers_as_many_bytes_as_asked),
+        T(echo_prints_header_lines_when_told_to),
+        T(echo_tells_what_arrived),
+        T(wordcount_counts),
+        T(wordcount_has_the_five_that_come_most),
+        T(sleep_takes_the_time_it_was_given),
+        T(burn_uses_the_time_it_was_given),
+        T(misbehave_does_as_it_is_told),
+        T(misbehave_floods_until_nobody_reads),
+        T(misbehave_hangs_until_it_is_killed),
+        T(every_function_serves_until_it_is_told_to_stop),
+        T(served_echo_is_as_the_called_one),
+        T(served_echo_takes_megabytes),
+        T(connection_is_kept_for_the_next_request),
+        T(served_wordcount_counts),
+        T(served_misbehave_spoils_its_answers),
+        T(served_misbehave_ends_when_told_to),
+        T(server_listens_on_loopback_unless_told_where),
+        T(taken_port_ends_the_server),
     };
 
     return cmocka_run_group_tests(tests, begin_all, NULL);
