@@ -4,6 +4,7 @@
 
 #include "host/node.h"
 #include "host/process.h"
+#include "host/ready.h"
 #include "host/subcommand.h"
 #include "host/version.h"
 
@@ -13,7 +14,7 @@ struct options {
     const char *file;
     const char *overrides[MAX_OVERRIDES];
     unsigned n_overrides;
-    bool check;
+    bool check, ready;
 };
 
 static void print_key(void *ctx, const char *section, const struct p2p_param *p)
@@ -39,6 +40,8 @@ static void print_help(void)
         "  -c, --config FILE   read FILE; ./plugins.yaml if it is there\n"
         "  -s, --set KEY=VALUE change one setting, as in --set node.port=18081; may be repeated;\n"
         "                      or by the environment: P2PFAAS_NODE_PORT=18081\n"
+        "      --ready         say whether the node of this configuration runs and accepts\n"
+        "                      invocations, and end\n"
         "      --check         say whether a node would start with this configuration and could\n"
         "                      run all of its functions, and end\n"
         "  -v, --version       print the version\n"
@@ -72,10 +75,13 @@ static int read_environment(struct options *o)
 /* 0 to go on, 1 when all is done, -1 for a wrong command line. */
 static int read_options(struct options *o, int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
-        {"check", no_argument, NULL, 'k'},        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+                                          {"set", required_argument, NULL, 's'},
+                                          {"check", no_argument, NULL, 'k'},
+                                          {"ready", no_argument, NULL, 'r'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "c:s:vh", known, NULL)) != -1) {
@@ -94,6 +100,9 @@ static int read_options(struct options *o, int argc, char **argv)
             break;
         case 'k':
             o->check = true;
+            break;
+        case 'r':
+            o->ready = true;
             break;
         case 'v':
             printf("p2pfaas %s\n", P2PFAAS_VERSION);
@@ -131,6 +140,22 @@ static int check(struct node *n, const char *file)
     return rc;
 }
 
+/* Of the node that runs, which this is not. */
+static int ask_whether_ready(const struct options *o)
+{
+    struct config c;
+    char err[P2P_ERRLEN];
+    int rc = config_load(&c, o->file, o->overrides, o->n_overrides, err);
+
+    if (rc == 0) {
+        rc = ready_ask(&c, err);
+        config_release(&c);
+    }
+    if (rc)
+        fprintf(stderr, "p2pfaas: %s\n", err);
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {0};
@@ -155,6 +180,8 @@ int main(int argc, char **argv)
         fclose(there);
         o.file = "plugins.yaml";
     }
+    if (o.ready)
+        return ask_whether_ready(&o);
     if (o.check)
         o.overrides[o.n_overrides++] = "log.level=warn";
     if (node_init(&node, o.file, o.overrides, o.n_overrides, err)) {

@@ -76,6 +76,23 @@ static void test_a_wrong_configuration_stops_the_start_with_the_reason(void **st
         expect_failed_start(wrong[i][0], wrong[i][1]);
 }
 
+static int ask_ready(int port)
+{
+    char command[600];
+
+    snprintf(command, sizeof(command),
+             "http_proxy=http://127.0.0.1:9 timeout 20 %s --ready --config %s --set node.port=%d",
+             cluster.binary, cluster.config, port);
+    return WEXITSTATUS(system(command));
+}
+
+static void test_the_program_says_whether_its_node_is_ready(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_ready(cluster.port), 0);
+    assert_int_equal(ask_ready(9), 1);
+}
+
 /* ---- reload ---- */
 
 static void test_a_reload_takes_functions_limits_and_scheduler(void **state)
@@ -380,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_second_node_on_the_port_is_told),
         cmocka_unit_test(test_a_wrong_configuration_stops_the_start_with_the_reason),
+        cmocka_unit_test(test_the_program_says_whether_its_node_is_ready),
         cmocka_unit_test(test_a_reload_takes_functions_limits_and_scheduler),
         cmocka_unit_test(test_a_wrong_reload_changes_nothing),
         cmocka_unit_test(test_a_setting_that_needs_a_restart_is_told),
