@@ -2,18 +2,22 @@
 
 #include <string.h>
 
-/* The length of the character there, 0 when it is none. */
+/* The length of the character there, 0 when it is none: RFC 3629, 4. */
 static size_t length(const char *text)
 {
-    unsigned char c = (unsigned char)text[0];
-    size_t n = c < 0x80                 ? 1
-               : c >= 0xc2 && c <= 0xdf ? 2
-               : c >= 0xe0 && c <= 0xef ? 3
-               : c >= 0xf0 && c <= 0xf4 ? 4
-                                        : 0;
+    const unsigned char *c = (const unsigned char *)text;
+    unsigned char least = c[0] == 0xe0 ? 0xa0 : c[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char most = c[0] == 0xed ? 0x9f : c[0] == 0xf4 ? 0x8f : 0xbf;
+    size_t n = c[0] < 0x80                    ? 1
+               : c[0] >= 0xc2 && c[0] <= 0xdf ? 2
+               : c[0] >= 0xe0 && c[0] <= 0xef ? 3
+               : c[0] >= 0xf0 && c[0] <= 0xf4 ? 4
+                                              : 0;
 
-    for (size_t i = 1; i < n; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
+    if (n > 1 && (c[1] < least || c[1] > most))
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80)
             return 0;
     return n;
 }
