@@ -17,6 +17,7 @@ struct shard;
 struct MHD_Connection;
 struct route;
 struct listener;
+struct stream;
 
 enum exchange_state {
     EXCHANGE_NEW,
@@ -38,6 +39,7 @@ struct exchange {
     struct buf uri;              /* as sent: path and query, zero-terminated */
     struct http_request request; /* target and headers are filled for jobs only */
     struct http_response response;
+    struct stream *stream; /* what the answer has for a body, or NULL: host/stream.h */
     uint64_t drained;    /* bytes of a body that is refused */
     size_t held;         /* bytes counted against limits.memory */
     size_t head;         /* bytes of its head in the connection's memory */

@@ -12,6 +12,7 @@
 #include "host/later.h"
 #include "host/listener.h"
 #include "host/route.h"
+#include "host/stream.h"
 #include "host/translate.h"
 #include "host/wire.h"
 
@@ -71,7 +72,9 @@ static enum MHD_Result send_answer(struct exchange *x)
         return MHD_NO;
     if (x->proven)
         access_sign_answer(x);
-    answer = MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_PERSISTENT);
+    answer = x->stream ? stream_response(x)
+                       : MHD_create_response_from_buffer(r->body.len, r->body.data,
+                                                         MHD_RESPMEM_PERSISTENT);
     if (!answer)
         return MHD_NO;
     while (headers_next(&r->headers, &at, &name, &value))
@@ -474,6 +477,8 @@ static void end_exchange(struct exchange *x)
     /* A connection that was suspended is watched again after one more run, which nothing
      * else asks for while the daemon looks at another job. */
     s->run_again = true;
+    if (x->stream)
+        stream_over(x);
     s->node->memory_held -= (int64_t)x->held;
     s->n_exchanges--;
     s->in_state[x->state]--;

@@ -38,6 +38,7 @@ static void job_clear(struct job *j)
     j->x.connection = NULL;
     j->x.state = EXCHANGE_NEW;
     j->x.route = NULL;
+    j->x.stream = NULL;
     j->x.rest = "";
     j->x.drained = 0;
     j->x.held = 0;

@@ -7,6 +7,7 @@
 
 #include "host/job.h"
 #include "host/later.h"
+#include "host/stream.h"
 
 enum {
     BACKLOG = 4096,
@@ -59,7 +60,7 @@ static bool is_busy(struct shard *s)
 
     if (s->run_again)
         return true;
-    if (looking && !(receiving && s->moved) && s->in_state[EXCHANGE_SENDING] == 0)
+    if (looking && !(receiving && s->moved) && s->in_state[EXCHANGE_SENDING] == s->n_quiet)
         return false;
     for (int i = 0; i < SHARD_LISTENERS; i++)
         if (s->listener[i].daemon && MHD_get_timeout(s->listener[i].daemon, &timeout) == MHD_YES &&
@@ -119,6 +120,7 @@ static void on_overdue(struct ev_loop *loop, ev_timer *w, int events)
     (void)events;
     jobs_sweep(s);
     later_sweep(s, false);
+    streams_sweep(s);
     for (int i = 0; i < SHARD_LISTENERS; i++)
         if (s->listener[i].daemon)
             clients_end_older(&s->listener[i].clients, clock_ns() - s->listener[i].idle_ns);

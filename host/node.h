@@ -61,6 +61,7 @@ struct node {
     _Atomic uint64_t probe_timeout_ns; /* a peer that is silent for it is not well */
     _Atomic int64_t memory_held;       /* bytes of request bodies */
     int64_t memory_limit;
+    _Atomic unsigned streams; /* host/stream.h */
     bool pin; /* threads to cores */
     _Atomic unsigned reloads, reload_failures;
 

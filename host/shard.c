@@ -7,6 +7,7 @@
 #include "host/job.h"
 #include "host/later.h"
 #include "host/log.h"
+#include "host/stream.h"
 
 static void on_functions_changed(struct task *t)
 {
@@ -40,6 +41,7 @@ static void on_stop(struct task *t)
     s->quiesced = true;
     listener_quiesce(&s->listener[SHARD_FRONT]);
     later_sweep(s, true);
+    streams_stop(s);
     shard_end_if_idle(s);
 }
 

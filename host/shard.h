@@ -42,6 +42,8 @@ struct shard {
     unsigned n_suspended; /* of those at work */
     struct job *left;     /* ended after their connections broke */
     struct job *later;    /* no jobs, but answered later: host/later.h */
+    struct stream *streams;
+    unsigned n_quiet; /* of those that are sent: streams that wait for more */
 
     /* job.c */
     struct job *idle_jobs; /* pooled memory */

@@ -183,6 +183,7 @@ static void write_decisions(struct buf *b, struct node *n)
 
 static void write_node(struct buf *b, struct node *n)
 {
+    single(b, "streams", "gauge", "logs that are being read", n->streams);
     say(b, "probes_total", "counter", "peers asked for their load");
     buf_printf(b,
                "p2pfaas_probes_total{answer=\"ok\"} %llu\n"
