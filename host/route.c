@@ -76,6 +76,8 @@ static const struct route routes[] = {
      "the one of this node"},
     {"/system/info", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_info,
      "what this is, as a gateway of OpenFaaS tells it"},
+    {"/system/logs", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_logs,
+     "what a function wrote, a line JSON each; ?name= tail= since= follow=1 instance="},
     {"/cluster", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_cluster,
      "this node and those that it knows"},
     {"/metrics", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_metrics, "Prometheus text"},

@@ -20,6 +20,7 @@ enum { TAIL = 4096, CHUNK = 64 << 10, QUOTED = 160, MOST_CHUNKS = 64 };
 
 struct program {
     const struct function_config *config;
+    struct lines *lines; /* of standard error */
 };
 
 /* One program under way. */
@@ -32,7 +33,8 @@ struct forked {
     size_t written;
     char tail[TAIL]; /* of standard error */
     size_t tail_len;
-    enum run_result verdict; /* RUN_ANSWERED until something else was decided */
+    struct lines_writer said; /* the same, line by line */
+    enum run_result verdict;  /* RUN_ANSWERED until something else was decided */
 };
 
 static struct ev_loop *loop_of(const struct forked *f)
@@ -49,21 +51,27 @@ static struct program *fork_open(const struct function_config *f, struct reactor
     char why[P2P_ERRLEN];
 
     (void)home;
-    if (!p) {
+    if (!p || !(p->lines = lines_new(NULL))) {
         snprintf(err, P2P_ERRLEN, "function '%s': out of memory", f->name);
-        return NULL;
+        goto fail;
     }
     p->config = f;
     if (spawn_check(f->command[0], f->directory, why)) {
         snprintf(err, P2P_ERRLEN, "function '%s': %.180s", f->name, why);
-        free(p);
-        return NULL;
+        goto fail;
     }
     return p;
+fail:
+    if (p)
+        lines_unref(p->lines);
+    free(p);
+    return NULL;
 }
 
 static void fork_close(struct program *p, void (*closed)(void *arg), void *arg)
 {
+    lines_end(p->lines);
+    lines_unref(p->lines);
     free(p);
     closed(arg);
 }
@@ -71,6 +79,13 @@ static void fork_close(struct program *p, void (*closed)(void *arg), void *arg)
 static void fork_describe(struct program *p, char *out, size_t size)
 {
     snprintf(out, size, "runs %s for each call", p->config->command[0]);
+}
+
+static struct lines *fork_logs(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN])
+{
+    (void)w;
+    (void)err;
+    return lines_ref(p->lines);
 }
 
 /* ---- pipes ---- */
@@ -170,6 +185,7 @@ static bool read_complaint(struct forked *f)
     if (n > 0) {
         size_t take = (size_t)n, keep = TAIL - take;
 
+        lines_feed(&f->said, chunk, take);
         if (f->tail_len < keep)
             keep = f->tail_len;
         memmove(f->tail, f->tail + f->tail_len - keep, keep);
@@ -270,6 +286,7 @@ static void finish(struct forked *f, enum run_result result)
     close_end(f, &f->writable, &f->in);
     close_end(f, &f->readable, &f->out);
     close_end(f, &f->complaining, &f->err);
+    lines_writer_end(&f->said);
     run->ended_ns = clock_ns();
     run->state = NULL;
     free(f);
@@ -367,6 +384,7 @@ static void on_begin(struct ev_loop *loop, ev_timer *w, int events)
         return;
     }
     f->run->may_have_run = true;
+    snprintf(f->said.instance, sizeof(f->said.instance), "%d", (int)f->child.pid);
     ev_now_update(loop);
     ev_timer_init(&f->timeout, on_timeout, (double)f->run->timeout_ns / 1e9, 0);
     f->timeout.data = f;
@@ -392,6 +410,7 @@ static void fork_start(struct run *run)
     f->run = run;
     f->in = f->out = f->err = -1;
     f->child.pidfd = -1;
+    lines_writer_init(&f->said, run->program->lines);
     run->state = f;
     ev_timer_init(&f->timeout, on_timeout, 0, 0);
     ev_timer_init(&f->begin, on_begin, 0, 0);
@@ -443,4 +462,5 @@ const struct runtime runtime_fork = {
     .cancel = fork_cancel,
     .describe = fork_describe,
     .scale = fork_scale,
+    .logs = fork_logs,
 };

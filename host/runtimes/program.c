@@ -10,45 +10,21 @@
 #include "host/log.h"
 #include "host/runtimes/program_private.h"
 
-enum { LINES_A_SECOND = 100, MOST_VARIABLES = 96 };
+enum { MOST_VARIABLES = 96 };
 static const double FIRST_LOOK = 0.001, LAST_LOOK = 0.1; /* for its port, seconds */
 static const double FIRST_BACK_OFF = 0.1, LAST_BACK_OFF = 30, GRACE = 2;
 static const uint64_t GOOD_LIFE_NS = 10000000000; /* a program this old starts afresh */
 
 /* ---- the program's output ---- */
 
-static void log_line(struct program *p)
-{
-    uint64_t second = clock_ns() / 1000000000;
-
-    if (second != p->line_second) {
-        if (p->lines_dropped)
-            log_event(LOG_WARN, "function said more than is logged",
-                      LOG_STR("function", p->config->name), LOG_INT("lines", p->lines_dropped));
-        p->line_second = second;
-        p->lines = p->lines_dropped = 0;
-    }
-    p->line[p->line_len] = '\0';
-    if (p->line_len > 0 && p->lines++ < LINES_A_SECOND)
-        log_event(LOG_INFO, "function says", LOG_STR("function", p->config->name),
-                  LOG_STR("line", p->line));
-    else if (p->line_len > 0)
-        p->lines_dropped++;
-    p->line_len = 0;
-}
-
-/* Logs what it said; returns as read() does. */
+/* Returns as read() does. */
 static ssize_t take_output(struct program *p)
 {
     char chunk[4096];
     ssize_t n = read(p->output, chunk, sizeof(chunk));
 
-    for (ssize_t i = 0; i < n; i++) {
-        if (chunk[i] != '\n')
-            p->line[p->line_len++] = chunk[i];
-        if (chunk[i] == '\n' || p->line_len == sizeof(p->line) - 1)
-            log_line(p);
-    }
+    if (n > 0)
+        program_output_feed(&p->said, chunk, (size_t)n);
     return n;
 }
 
@@ -60,7 +36,7 @@ static void on_talking(struct ev_loop *loop, ev_io *w, int events)
     (void)events;
     if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
         return;
-    log_line(p);
+    program_output_end(&p->said);
     ev_io_stop(loop, w);
 }
 
@@ -71,7 +47,7 @@ static void take_last_words(struct program *p)
 
     for (int i = 0; i < MOST_CHUNKS && take_output(p) > 0; i++)
         ;
-    log_line(p);
+    program_output_end(&p->said);
 }
 
 /* ---- the program's life, on its home thread ---- */
@@ -111,6 +87,7 @@ static void destroy_if_over(struct program *p)
         return;
     ev_timer_stop(p->home->loop, &p->again);
     pthread_mutex_destroy(&p->lock);
+    program_output_release(&p->said);
     free(p);
     closed(arg);
 }
@@ -328,6 +305,7 @@ static void begin(struct program *p)
     end_phase(p, COLD_START);
     log_event(LOG_INFO, "function's program started", LOG_STR("function", p->config->name),
               LOG_STR("address", p->endpoint.text), LOG_INT("pid", p->child.pid));
+    program_output_begin(&p->said, (int)p->child.pid);
     ev_io_init(&p->ended, on_ended, p->child.pidfd, EV_READ);
     ev_io_init(&p->talking, on_talking, p->output, EV_READ);
     p->look_after = FIRST_LOOK;
@@ -431,8 +409,9 @@ struct program *program_open(const struct function_config *f, struct reactor *ho
         return NULL;
     }
     p = calloc(1, sizeof(*p));
-    if (!p) {
+    if (!p || program_output_init(&p->said, f->name)) {
         snprintf(err, P2P_ERRLEN, "function '%s': out of memory", f->name);
+        free(p);
         return NULL;
     }
     p->config = f;
@@ -462,6 +441,13 @@ void program_close(struct program *p, void (*closed)(void *arg), void *arg)
         return;
     }
     end(p);
+}
+
+struct lines *program_logs(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN])
+{
+    (void)w;
+    (void)err;
+    return lines_ref(p->said.lines);
 }
 
 void program_describe(struct program *p, char *out, size_t size)

@@ -6,10 +6,10 @@
 #define HOST_PROGRAM_PRIVATE_H
 
 #include "host/runtimes/program.h"
+#include "host/runtimes/program_output.h"
 #include "host/runtimes/spawn.h"
 
 enum { PROGRAM_STRIKES = 3, PROGRAM_TIMEOUTS = 3 }; /* in a row */
-enum { LINE_MAX_BYTES = 1024 };
 
 enum program_state { STOPPED, STARTING, READY, BACK_OFF, ENDING, CLOSING };
 
@@ -41,10 +41,7 @@ struct program {
     uint64_t phase_began_ns;
     const char *killed_for; /* by us, or NULL */
     uint64_t ready_ns;
-    char line[LINE_MAX_BYTES];
-    size_t line_len;
-    uint64_t line_second;
-    unsigned lines, lines_dropped;
+    struct program_output said;
     void (*closed)(void *arg);
     void *closed_arg;
 };

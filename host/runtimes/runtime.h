@@ -12,6 +12,7 @@
 
 #include "host/config.h"
 #include "host/http.h"
+#include "host/lines.h"
 #include "host/reactor.h"
 
 enum { RUN_MEMORY = 1024 };
@@ -86,6 +87,10 @@ struct runtime {
      * are at least so many; 0 = none until the next call.  0, or -1 with the number that would
      * be right; NULL: it cannot be scaled.  [home thread] */
     int (*scale)(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
+    /* The lines that its instances write, with a reference for the caller, who opens one
+     * reader at once.  What the runtime chooses itself it takes out of *w.  NULL with a reason;
+     * NULL: it sees none.  [home thread] */
+    struct lines *(*logs)(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN]);
 };
 
 /* `p` is NULL for a function that could not be set up: it has none.  [any thread] */

@@ -18,4 +18,5 @@ const struct runtime runtime_server = {
     .describe = program_describe,
     .count = program_count,
     .scale = program_scale,
+    .logs = program_logs,
 };

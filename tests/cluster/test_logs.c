@@ -1,0 +1,359 @@
+/* What functions write, as GET /system/logs tells it. */
+#include <cjson/cJSON.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/cluster/fixture.h"
+
+enum { FOLLOWERS = 50, MOST = 128 };
+
+static const char functions[] =
+    "functions:\n"
+    "  say: {command: [sh, -c, 'cat >&2; echo done']}\n"
+    "  flood: {command: [sh, -c, 'yes | head -c 2000000 >&2'], timeout: 20s}\n"
+    "  talk: {mode: http, command: ['${BIN}/functions/misbehave']}\n"
+    "  quiet: {command: [cat]}\n"
+    "  missing: {command: [/nonexistent/program]}\n";
+static const char *const settings[] = {"discovery.source=none", "limits.idle_timeout=2s", NULL};
+
+static int begin(void **state)
+{
+    (void)state;
+    fixture_start(1, functions, settings);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    fixture_stop();
+    return 0;
+}
+
+static void say(const char *text)
+{
+    expect(post_text(0, "/function/say", text), 200, "done");
+}
+
+static void expect_streams(double n)
+{
+    for (double until = seconds_now() + 10; metric(0, "p2pfaas_streams ") != n;)
+        if (seconds_now() > until)
+            fail_msg("%g logs are being read, wanted %g", metric(0, "p2pfaas_streams "), n);
+}
+
+/* ---- a client that reads while the answer comes ---- */
+
+struct follower {
+    int fd;
+    size_t len;
+    char text[64 << 10];
+};
+
+static void follow(struct follower *f, const char *query, int buffer)
+{
+    unsigned port = (unsigned)cluster.port;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char request[256];
+    int n = snprintf(request, sizeof(request), "GET /system/logs?%s HTTP/1.1\r\nHost: here\r\n\r\n",
+                     query);
+
+    f->len = 0;
+    f->text[0] = '\0';
+    f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(f->fd >= 0);
+    if (buffer)
+        setsockopt(f->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+    assert_int_equal(connect(f->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(send(f->fd, request, (size_t)n, MSG_NOSIGNAL), n);
+}
+
+/* What came within that time is added; when it is full, the older half goes.  False at the
+ * end of the connection. */
+static bool take(struct follower *f, int ms)
+{
+    struct pollfd p = {.fd = f->fd, .events = POLLIN};
+    ssize_t n;
+
+    if (poll(&p, 1, ms) <= 0)
+        return true;
+    if (f->len > sizeof(f->text) / 2) {
+        f->len /= 2;
+        memmove(f->text, f->text + sizeof(f->text) / 4, f->len);
+    }
+    n = recv(f->fd, f->text + f->len, sizeof(f->text) - f->len - 1, 0);
+    if (n > 0)
+        f->len += (size_t)n;
+    f->text[f->len] = '\0';
+    return n > 0;
+}
+
+static void wait_text(struct follower *f, const char *text)
+{
+    for (double until = seconds_now() + 20; !strstr(f->text, text);)
+        if (!take(f, 100) || seconds_now() > until)
+            fail_msg("never came: \"%s\" in: %.2000s", text, f->text);
+}
+
+static bool wait_end(struct follower *f, double seconds)
+{
+    for (double until = seconds_now() + seconds; seconds_now() < until;)
+        if (!take(f, 100)) {
+            close(f->fd);
+            return true;
+        }
+    return false;
+}
+
+/* Writes more than what the kernel keeps for one who does not read. */
+static void fill_sockets(void)
+{
+    for (int i = 0; i < 20; i++)
+        expect(post_text(0, "/function/flood", "x"), 200, "");
+}
+
+/* ---- what there is ---- */
+
+static void lines_of_forked_programs(void **state)
+{
+    struct reply r;
+    cJSON *json;
+    const char *end;
+
+    (void)state;
+    say("first\nsecond \\ \"\xff\"\n");
+    say("third, without an end");
+    r = get(0, "/system/logs?name=say");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(header(&r, "Content-Type"), "application/x-ndjson");
+    json = cJSON_ParseWithOpts(r.body, &end, false);
+    assert_non_null(json);
+    assert_string_equal(cJSON_GetObjectItem(json, "name")->valuestring, "say");
+    assert_string_equal(cJSON_GetObjectItem(json, "namespace")->valuestring, "openfaas-fn");
+    assert_string_equal(cJSON_GetObjectItem(json, "text")->valuestring, "first");
+    assert_true(atoi(cJSON_GetObjectItem(json, "instance")->valuestring) > 1);
+    assert_int_equal(strlen(cJSON_GetObjectItem(json, "timestamp")->valuestring), 30);
+    assert_int_equal(*end, '\n');
+    cJSON_Delete(json);
+    json = cJSON_ParseWithOpts(end, &end, false);
+    assert_string_equal(cJSON_GetObjectItem(json, "text")->valuestring, "second \\ \"?\"");
+    cJSON_Delete(json);
+    json = cJSON_Parse(end);
+    assert_string_equal(cJSON_GetObjectItem(json, "text")->valuestring, "third, without an end");
+    cJSON_Delete(json);
+    reply_free(&r);
+}
+
+static void lines_of_a_program_that_serves(void **state)
+{
+    (void)state;
+    expect(get(0, "/function/talk?do=exit"), 502, NULL);
+    wait_log(0, "function says");
+    expect(get(0, "/system/logs?name=talk.openfaas-fn"), 200, "\"text\":\"this is why\"}\n");
+}
+
+static void query_chooses(void **state)
+{
+    char path[160], since[40];
+    struct reply r;
+    cJSON *json;
+
+    (void)state;
+    say("one\ntwo\nthree\n");
+    r = get(0, "/system/logs?name=say&tail=2&namespace=openfaas-fn");
+    assert_null(strstr(r.body, "\"one\""));
+    assert_non_null(strstr(r.body, "\"two\""));
+    json = cJSON_Parse(strchr(r.body, '\n'));
+    snprintf(since, sizeof(since), "%s", cJSON_GetObjectItem(json, "timestamp")->valuestring);
+    snprintf(path, sizeof(path), "/system/logs?name=say&instance=%s&tail=-1",
+             cJSON_GetObjectItem(json, "instance")->valuestring);
+    cJSON_Delete(json);
+    reply_free(&r);
+    r = get(0, path);
+    assert_non_null(strstr(r.body, "\"one\""));
+    assert_null(strstr(r.body, "\"first\""));
+    reply_free(&r);
+    snprintf(path, sizeof(path), "/system/logs?name=say&since=%s", since);
+    r = get(0, path);
+    assert_null(strstr(r.body, "\"two\""));
+    assert_non_null(strstr(r.body, "\"three\""));
+    reply_free(&r);
+    r = get(0, "/system/logs?name=quiet");
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.body, "");
+    reply_free(&r);
+}
+
+static void garbage_is_refused(void **state)
+{
+    static const struct {
+        const char *query, *part;
+        long status;
+    } bad[] = {{"", "?name=", 422},
+               {"?name=", "?name=", 422},
+               {"?name=say&tail=ten", "tail 'ten'", 422},
+               {"?name=say&since=yesterday", "since 'yesterday'", 422},
+               {"?name=say&follow=perhaps", "follow 'perhaps'", 422},
+               {"?name=say&tail=%00%ff", NULL, 200},
+               {"?name=nobody", "no function 'nobody'; there are: ", 404},
+               {"?name=say&namespace=elsewhere", "no namespace 'elsewhere'", 404},
+               {"?name=say.elsewhere", "no function", 404},
+               {"?name=missing", "missing", 503}};
+    char path[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(path, sizeof(path), "/system/logs%s", bad[i].query);
+        expect(get(0, path), bad[i].status, bad[i].part);
+    }
+    expect(post_text(0, "/system/logs?name=say", "x"), 405, "GET");
+    expect_streams(0);
+}
+
+/* ---- what comes ---- */
+
+static void follower_sees_lines_as_they_come(void **state)
+{
+    struct follower f;
+
+    (void)state;
+    follow(&f, "name=quiet&follow=1", 0);
+    wait_text(&f, "\r\n\r\n"); /* the head, without a line */
+    close(f.fd);
+    follow(&f, "name=say&follow=true&tail=1", 0);
+    wait_text(&f, "\"text\":");
+    say("here it comes");
+    wait_text(&f, "here it comes");
+    say("and more");
+    wait_text(&f, "and more");
+    expect_streams(1);
+    close(f.fd);
+    expect_streams(0);
+    say("nobody listens");
+}
+
+static void many_follow_at_once(void **state)
+{
+    struct follower *f = calloc(FOLLOWERS, sizeof(*f));
+
+    (void)state;
+    assert_non_null(f);
+    for (int i = 0; i < FOLLOWERS; i++)
+        follow(&f[i], "name=say&follow=1", 0);
+    expect_streams(FOLLOWERS);
+    say("to all of you");
+    for (int i = 0; i < FOLLOWERS; i++) {
+        wait_text(&f[i], "to all of you");
+        close(f[i].fd);
+    }
+    expect_streams(0);
+    free(f);
+}
+
+static void too_many_are_refused(void **state)
+{
+    static int fd[MOST];
+    struct follower *f = calloc(1, sizeof(*f));
+
+    (void)state;
+    assert_non_null(f);
+    for (int i = 0; i < MOST; i++) {
+        follow(f, "name=say&follow=1", 0);
+        fd[i] = f->fd;
+    }
+    expect_streams(MOST);
+    expect(get(0, "/system/logs?name=say"), 503, "logs are being read already");
+    for (int i = 0; i < MOST; i++)
+        close(fd[i]);
+    expect_streams(0);
+    expect(get(0, "/system/logs?name=say&tail=1"), 200, "\"text\"");
+    free(f);
+}
+
+/* It takes a little, then nothing while two megabytes are written, then all. */
+static void slow_reader_is_told_what_it_missed(void **state)
+{
+    struct follower f;
+
+    (void)state;
+    follow(&f, "name=flood&follow=1", 4096);
+    wait_text(&f, "\r\n\r\n");
+    expect(post_text(0, "/function/flood", "x"), 200, "");
+    wait_text(&f, "lines are missing here");
+    close(f.fd);
+    expect_streams(0);
+}
+
+static void who_reads_nothing_is_cut_off(void **state)
+{
+    struct follower f;
+
+    (void)state;
+    follow(&f, "name=flood&follow=1", 4096);
+    expect_streams(1);
+    fill_sockets();
+    expect_streams(0);
+    close(f.fd);
+}
+
+static void reload_without_the_function_ends_it(void **state)
+{
+    char command[256];
+    struct follower f;
+
+    (void)state;
+    follow(&f, "name=quiet&follow=1", 0);
+    wait_text(&f, "\r\n\r\n");
+    snprintf(command, sizeof(command), "sed -i '/quiet:/d' %s", cluster.config);
+    assert_int_equal(system(command), 0);
+    kill(cluster.node[0].pid, SIGHUP);
+    wait_text(&f, "\r\n0\r\n\r\n"); /* the last chunk */
+    close(f.fd);
+    expect(get(0, "/system/logs?name=quiet"), 404, NULL);
+}
+
+static void stop_ends_all_at_once(void **state)
+{
+    struct follower *f = calloc(3, sizeof(*f));
+    double began;
+
+    (void)state;
+    assert_non_null(f);
+    follow(&f[0], "name=say&follow=1", 0);
+    follow(&f[1], "name=talk&follow=1&tail=1", 0);
+    follow(&f[2], "name=flood&follow=1", 4096); /* it will not read */
+    expect_streams(3);
+    fill_sockets();
+    began = seconds_now();
+    assert_true(stop_node(0));
+    assert_true(seconds_now() - began < 4);
+    wait_text(&f[0], "\r\n0\r\n\r\n");
+    wait_text(&f[1], "\r\n0\r\n\r\n");
+    for (int i = 0; i < 3; i++)
+        assert_true(wait_end(&f[i], 10));
+    free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_of_forked_programs),
+        cmocka_unit_test(lines_of_a_program_that_serves),
+        cmocka_unit_test(query_chooses),
+        cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(follower_sees_lines_as_they_come),
+        cmocka_unit_test(many_follow_at_once),
+        cmocka_unit_test(too_many_are_refused),
+        cmocka_unit_test(slow_reader_is_told_what_it_missed),
+        cmocka_unit_test(who_reads_nothing_is_cut_off),
+        cmocka_unit_test(reload_without_the_function_ends_it),
+        cmocka_unit_test(stop_ends_all_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}
