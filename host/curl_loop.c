@@ -32,6 +32,8 @@ struct curl_transfer {
     size_t head;          /* bytes of header lines */
     struct buf nominated; /* by a Connection field of the answer */
     bool paused, filled, reading, head_read, bad_head;
+    bool held, over; /* over: libcurl is done with it, but its request is held */
+    CURLcode code;   /* then */
     char why[CURL_ERROR_SIZE];
     struct curl_transfer *next, *prev;               /* open */
     struct curl_transfer *next_filled, *prev_filled; /* pieces to tell */
@@ -43,6 +45,7 @@ struct curl_loop {
     CURLM *multi;
     ev_timer timer;
     uint64_t due_ns;
+    ev_timer turn; /* pieces that are held no longer */
     struct watch *watches;
     struct curl_transfer *open, *filled;
 };
@@ -181,7 +184,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     size_t n = size * count;
     bool streams = t->request->piece != NULL;
 
-    if (streams && t->in.len > 0 && n > t->in.limit - t->in.len) {
+    if (streams && (t->held || (t->in.len > 0 && n > t->in.limit - t->in.len))) {
         t->paused = true;
         return CURL_WRITEFUNC_PAUSE;
     }
@@ -319,14 +322,19 @@ static void tell_piece(struct curl_transfer *t)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     r->status = (int)status;
     t->reading = true;
-    r->piece(r, t->in.data, t->in.len);
+    if (t->in.len > 0)
+        r->piece(r, t->in.data, t->in.len);
     t->reading = false;
     if (!t->request) {
         transfer_free(t);
         return;
     }
     buf_clear(&t->in);
-    if (t->paused) {
+    if (t->held)
+        return;
+    if (t->over) {
+        end(t, t->code);
+    } else if (t->paused) {
         t->paused = false;
         curl_easy_pause(t->easy, CURLPAUSE_CONT);
     }
@@ -345,9 +353,19 @@ static void tell(struct curl_loop *l)
             struct curl_transfer *t;
 
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-            end(t, message->data.result);
+            t->code = message->data.result;
+            t->over = t->held;
+            if (!t->held)
+                end(t, t->code);
         }
     } while (message);
+}
+
+static void on_turn(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    tell(w->data);
 }
 
 /* ---- requests ---- */
@@ -481,6 +499,25 @@ bool curl_request_is_open(const struct curl_request *r)
     return r->transfer != NULL;
 }
 
+void curl_request_hold(struct curl_request *r)
+{
+    if (!r->transfer)
+        return;
+    r->transfer->held = true;
+    take_filled(r->transfer);
+}
+
+void curl_request_go_on(struct curl_request *r)
+{
+    struct curl_transfer *t = r->transfer;
+
+    if (!t || !t->held)
+        return;
+    t->held = false;
+    put_filled(t);
+    ev_timer_start(t->loop->loop, &t->loop->turn);
+}
+
 /* ---- life ---- */
 
 static void init_curl(void)
@@ -501,7 +538,8 @@ struct curl_loop *curl_loop_new(struct reactor *r)
     l->loop = r->loop;
     l->certificates = getenv("SSL_CERT_FILE");
     ev_timer_init(&l->timer, on_timer, 0, 0);
-    l->timer.data = l;
+    ev_timer_init(&l->turn, on_turn, 0, 0);
+    l->timer.data = l->turn.data = l;
     curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
     curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
     curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
@@ -524,6 +562,7 @@ void curl_loop_free(struct curl_loop *l)
     }
     curl_multi_cleanup(l->multi);
     ev_timer_stop(l->loop, &l->timer);
+    ev_timer_stop(l->loop, &l->turn);
     HASH_ITER(hh, l->watches, w, next)
     {
         forget(l, w);

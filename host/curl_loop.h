@@ -63,5 +63,8 @@ int curl_request_start(struct curl_loop *l, struct curl_request *r);
 /* No piece and no done come any more; nothing happens to one that is not open. */
 void curl_request_cancel(struct curl_request *r);
 bool curl_request_is_open(const struct curl_request *r);
+/* For one with piece: no piece and no done until it goes on; its server has to wait. */
+void curl_request_hold(struct curl_request *r);
+void curl_request_go_on(struct curl_request *r); /* harmless otherwise */
 
 #endif

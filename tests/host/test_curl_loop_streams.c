@@ -69,6 +69,77 @@ static void stream_that_breaks_is_told_with_what_came(void **state)
     assert_int_equal(a->came.len, 3);
 }
 
+/* ---- held ---- */
+
+static void hold_all(struct asked *a)
+{
+    (void)a;
+    for (unsigned i = 0; i < n_asked; i++)
+        curl_request_hold(&asked[i].request);
+}
+
+static void held_stream_waits_and_comes_whole(void **state)
+{
+    enum { BLOCK = 32 << 10 };
+    static char block[BLOCK + 1];
+    static const struct nasty_step script[] = {
+        {NASTY_REQUEST, NULL, 0},
+        {NASTY_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n", 0},
+        {NASTY_REPEAT, block, 8 * MEGABYTE / BLOCK},
+        {NASTY_AGAIN, NULL, 0}};
+    struct asked *a, *b;
+    size_t before;
+
+    (void)state;
+    for (size_t i = 0; i < BLOCK; i++)
+        block[i] = (char)('a' + (i * 7 >> 2) % 26);
+    serve(script);
+    a = stream();
+    a->at_piece = hold_all;
+    start(a);
+    RUN_UNTIL(a->pieces == 1);
+    before = a->came.len;
+    b = start(stream());
+    RUN_UNTIL(b->done);
+    assert_int_equal(a->came.len, before);
+    while (!a->done) {
+        curl_request_go_on(&a->request);
+        before = a->pieces;
+        RUN_UNTIL(a->done || a->pieces > before);
+    }
+    assert_true(a->request.complete);
+    assert_int_equal(a->came.len, 8 * MEGABYTE);
+    for (size_t i = 0; i < a->came.len; i += BLOCK)
+        assert_memory_equal(a->came.data + i, block, BLOCK);
+}
+
+static void end_of_a_held_stream_waits_too(void **state)
+{
+    static const struct nasty_step script[] = {
+        {NASTY_REQUEST, NULL, 0},
+        {NASTY_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", 0},
+        {NASTY_AGAIN, NULL, 0}};
+    struct asked *a, *b, *c;
+
+    (void)state;
+    serve(script);
+    a = stream();
+    b = stream();
+    a->at_piece = b->at_piece = hold_all;
+    start(a);
+    start(b);
+    RUN_UNTIL(a->pieces + b->pieces == 1);
+    c = start(prepare("/"));
+    RUN_UNTIL(c->done);
+    assert_int_equal(a->done + b->done, 0);
+    assert_int_equal(a->pieces + b->pieces, 1);
+    a->at_piece = b->at_piece = NULL;
+    curl_request_go_on(&b->request);
+    answers(b, 200, "abc");
+    cancel(a);
+    assert_int_equal(a->done, 0);
+}
+
 /* ---- cancel ---- */
 
 static void cancelled_at_once_and_in_flight(void **state)
@@ -211,6 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(stream_comes_in_pieces),
         TEST(long_stream_comes_whole),
+        TEST(held_stream_waits_and_comes_whole),
+        TEST(end_of_a_held_stream_waits_too),
         TEST(stream_that_breaks_is_told_with_what_came),
         TEST(cancelled_at_once_and_in_flight),
         TEST(cancelled_while_a_piece_is_read),
