@@ -18,4 +18,5 @@ const struct runtime runtime_docker = {
     .describe = docker_pool_describe,
     .count = docker_pool_count,
     .scale = docker_pool_scale,
+    .logs = docker_pool_logs,
 };

@@ -67,6 +67,14 @@ static void on_piece(struct curl_request *c, const char *bytes, size_t n)
     ev_timer_start(r->loop, &r->later);
 }
 
+static void on_raw_piece(struct curl_request *c, const char *bytes, size_t n)
+{
+    struct docker_request *r = c->owner;
+
+    if (c->status == 200)
+        r->piece(r->owner, bytes, n);
+}
+
 static void on_value(void *ctx, const cJSON *json)
 {
     struct docker_request *r = ctx;
@@ -101,7 +109,9 @@ void docker_start(struct docker_api *api, struct reactor *home, struct docker_re
         .most = MOST_ANSWER,
         .connect_ns = CONNECT_NS,
         .timeout_ns = timeout_ns,
-        .piece = r->each ? on_piece : NULL,
+        .piece = r->each    ? on_piece
+                 : r->piece ? on_raw_piece
+                            : NULL,
         .done = on_done,
         .owner = r,
     };
@@ -121,4 +131,14 @@ void docker_cancel(struct docker_request *r)
     ev_timer_stop(r->loop, &r->later);
     curl_request_cancel(&r->curl);
     release(r);
+}
+
+void docker_hold(struct docker_request *r)
+{
+    curl_request_hold(&r->curl);
+}
+
+void docker_go_on(struct docker_request *r)
+{
+    curl_request_go_on(&r->curl);
 }

@@ -23,6 +23,8 @@ struct docker_request {
     void (*done)(struct docker_request *, int status, const cJSON *answer);
     /* An answer that is a stream: each of its values; done has no answer then.  NULL = none. */
     void (*each)(void *owner, const cJSON *json);
+    /* An answer that is a stream of something else, as it comes, if its status is 200. */
+    void (*piece)(void *owner, const char *bytes, size_t n);
     void *owner;
     /* Out. */
     char err[P2P_ERRLEN]; /* why, unless the status is 2xx; then what the daemon says */
@@ -42,5 +44,8 @@ void docker_start(struct docker_api *api, struct reactor *home, struct docker_re
     __attribute__((format(printf, 7, 8)));
 /* No done comes any more; nothing happens to one that is not open. */
 void docker_cancel(struct docker_request *r);
+/* One with `piece` has no piece and no done until it goes on. */
+void docker_hold(struct docker_request *r);
+void docker_go_on(struct docker_request *r);
 
 #endif

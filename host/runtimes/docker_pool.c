@@ -67,6 +67,13 @@ static void on_wanted(struct task *t)
     end_if_over(p);
 }
 
+static void on_started(struct docker_replica *r)
+{
+    struct program *p = r->owner;
+
+    docker_readers_add(&p->readers, r->id);
+}
+
 static void on_ready(struct docker_replica *r)
 {
     struct program *p = r->owner;
@@ -140,16 +147,19 @@ static void on_up(struct docker_user *u)
 static void on_down(struct docker_user *u, const char *why)
 {
     struct program *p = program_of(u);
+    char text[P2P_ERRLEN];
 
+    snprintf(text, sizeof(text), "Docker is not there: %.220s", why);
     for (int64_t i = 0; i < p->config->replicas_max; i++)
         docker_replica_forget(&p->replica[i]);
     docker_image_cancel(&p->image);
+    docker_readers_end(&p->readers, text);
     p->has_image = false;
     pthread_mutex_lock(&p->lock);
     for (int64_t i = 0; i < p->config->replicas_max; i++)
         p->replica[i].retires = false;
     p->away = true;
-    snprintf(p->why, sizeof(p->why), "Docker is not there: %.220s", why);
+    memcpy(p->why, text, sizeof(p->why));
     docker_line_fail(p);
     pthread_mutex_unlock(&p->lock);
     end_if_over(p);
@@ -224,6 +234,7 @@ struct program *docker_pool_open(const struct function_config *f, struct reactor
                                                 .config = f,
                                                 .hash = p->hash,
                                                 .lock = &p->lock,
+                                                .started = on_started,
                                                 .ready = on_ready,
                                                 .gone = on_gone,
                                                 .owner = p};
@@ -255,6 +266,7 @@ void docker_pool_close(struct program *p, void (*closed)(void *arg), void *arg)
     ev_timer_stop(p->home->loop, &p->again);
     ev_timer_stop(p->home->loop, &p->idle);
     docker_image_cancel(&p->image);
+    docker_readers_end(&p->readers, NULL);
     for (int64_t i = 0; i < p->config->replicas_max; i++) {
         struct docker_replica *r = &p->replica[i];
 
@@ -264,6 +276,29 @@ void docker_pool_close(struct program *p, void (*closed)(void *arg), void *arg)
             docker_replica_end(r, NULL);
     }
     end_if_over(p);
+}
+
+struct lines *docker_pool_logs(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN])
+{
+    struct docker_logs *l;
+
+    if (!docker_is_up(p->docker)) {
+        pthread_mutex_lock(&p->lock);
+        snprintf(err, P2P_ERRLEN, "%s", p->why[0] ? p->why : "Docker was not asked yet");
+        pthread_mutex_unlock(&p->lock);
+        return NULL;
+    }
+    l = docker_logs_new(&p->readers, p->docker, p->home, w);
+    for (int64_t i = 0; l && i < p->config->replicas_max; i++) {
+        const struct docker_replica *r = &p->replica[i];
+
+        if (r->id[0] && (r->state == REPLICA_TESTING || r->state == REPLICA_READY ||
+                         r->state == REPLICA_ENDING))
+            docker_logs_add(l, r->id);
+    }
+    if (!l)
+        snprintf(err, P2P_ERRLEN, "out of memory");
+    return l ? docker_logs_begin(l) : NULL;
 }
 
 void docker_pool_describe(struct program *p, char *out, size_t size)

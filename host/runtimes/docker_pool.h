@@ -21,6 +21,7 @@ void docker_pool_describe(struct program *p, char *out, size_t size);
 /* docker_scale.c */
 void docker_pool_count(struct program *p, struct replica_count *out);
 int docker_pool_scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
+struct lines *docker_pool_logs(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN]);
 
 extern const struct supply docker_pool_supply;
 

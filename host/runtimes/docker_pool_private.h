@@ -6,6 +6,7 @@
 #define HOST_DOCKER_POOL_PRIVATE_H
 
 #include "host/runtimes/docker_image.h"
+#include "host/runtimes/docker_logs.h"
 #include "host/runtimes/docker_pool.h"
 #include "host/runtimes/docker_replica.h"
 
@@ -34,6 +35,7 @@ struct program {
     struct docker *docker;
     struct docker_user user;
     struct docker_image image;
+    struct docker_readers readers; /* of what its containers write */
     bool has_image;
     ev_timer again, idle, over;
     void (*closed)(void *arg);

@@ -199,6 +199,7 @@ static void on_inspected(struct docker_request *q, int status, const cJSON *answ
     if (is_lost(r, status))
         return;
     docker_read_state(answer, (int)r->config->port, &state);
+    r->started(r);
     if (!state.running || r->has_ended) {
         set_state(r, REPLICA_TESTING);
         docker_replica_ended(r);

@@ -31,6 +31,8 @@ struct docker_replica {
     const struct function_config *config;
     const char *hash;
     pthread_mutex_t *lock;
+    /* Its container runs, or did a moment ago. */
+    void (*started)(struct docker_replica *r);
     void (*ready)(struct docker_replica *r);
     /* It is GONE; why is NULL when that was asked for. */
     void (*gone)(struct docker_replica *r, const char *why);

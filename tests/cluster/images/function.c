@@ -6,6 +6,7 @@
  *   /exit?N       not at all: it ends with that status
  *   /eat?N        after it took N megabytes
  *   /write        whether it can write beside /tmp, and there
+ *   /say?N        after it wrote what it was sent N times to both its outputs
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -82,6 +83,10 @@ static int handle(int fd, struct request *r)
 
         for (size_t i = 0; memory && i < bytes; i += 4096)
             memory[i] = (char)i;
+    }
+    for (long i = 0; strncmp(path, "/say", 4) == 0 && i < number; i++) {
+        dprintf(1, "out: %.*s\n", (int)len, body);
+        dprintf(2, "err: %.*s\n", (int)len, body);
     }
     if (strncmp(path, "/host", 5) == 0 && gethostname(text, sizeof(text)) == 0) {
         body = text;
