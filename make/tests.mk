@@ -68,7 +68,7 @@ IMAGE_PROGRAM := $(B)/tests/cluster/images/function
 $(IMAGE_PROGRAM): tests/cluster/images/function.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -static -o $@ $< -pthread
-$(B)/tests/cluster/test_docker $(B)/tests/cluster/test_docker_logs: | $(IMAGE_PROGRAM)
+$(patsubst %.c,$(B)/%,$(wildcard tests/cluster/test_*docker*.c)): | $(IMAGE_PROGRAM)
 
 $(B)/tests/cluster/test_live_vs_sim: | $(B)/bench/live_vs_sim
 

@@ -5,6 +5,8 @@
  *   /sleep?N      after N milliseconds
  *   /exit?N       not at all: it ends with that status
  *   /eat?N        after it took N megabytes
+ *   /file?PATH    what is in that file, a line at most
+ *   /env?NAME     what that variable says
  *   /write        whether it can write beside /tmp, and there
  *   /say?N        after it wrote what it was sent N times to both its outputs
  */
@@ -64,6 +66,21 @@ static const char *can_write(const char *path)
     return "yes";
 }
 
+/* What the query, up to the blank behind it, names. */
+static void read_named(const char *query, int is_file, char *out, size_t size)
+{
+    char name[128];
+    FILE *f;
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(query, " "), query);
+    snprintf(out, size, "%s", is_file || !getenv(name) ? "" : getenv(name));
+    f = is_file ? fopen(name, "r") : NULL;
+    if (f && !fgets(out, (int)size, f))
+        out[0] = '\0';
+    if (f)
+        fclose(f);
+}
+
 static int handle(int fd, struct request *r)
 {
     const char *path = strchr(r->text, ' ') + 1, *mark = strchr(path, '?');
@@ -89,6 +106,11 @@ static int handle(int fd, struct request *r)
         dprintf(2, "err: %.*s\n", (int)len, body);
     }
     if (strncmp(path, "/host", 5) == 0 && gethostname(text, sizeof(text)) == 0) {
+        body = text;
+        len = strlen(text);
+    }
+    if (mark && (strncmp(path, "/file", 5) == 0 || strncmp(path, "/env", 4) == 0)) {
+        read_named(mark + 1, path[1] == 'f', text, sizeof(text));
         body = text;
         len = strlen(text);
     }

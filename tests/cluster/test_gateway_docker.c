@@ -1,0 +1,129 @@
+/* An image deployed as faas-cli does it, at a node with a real Docker daemon. */
+#include "tests/cluster/support_docker.h"
+#include "tests/cluster/support_gateway.h"
+
+static char socket_setting[128], data_setting[160];
+static const char *settings[] = {"node.slots=16",        "discovery.source=none",
+                                 "node.id=gateway-test", socket_setting,
+                                 data_setting,           NULL};
+
+static int begin(void **state)
+{
+    (void)state;
+    fixture_init(1, fixture_functions);
+    snprintf(socket_setting, sizeof(socket_setting), "docker.socket=%s/docker.sock", cluster.dir);
+    gateway_data(data_setting);
+    cluster.settings = settings;
+    if (docker_begin()) {
+        make_image("p2pfaas-test:1");
+        start_node(0, NULL);
+    }
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    if (cluster.node[0].pid)
+        stop_node(0);
+    docker_end();
+    fixture_stop();
+    return 0;
+}
+
+static void need_docker(void)
+{
+    const char *ci = getenv("CI");
+
+    if (dockerd.is_here)
+        return;
+    if (ci && strcmp(ci, "true") == 0)
+        fail_msg("no Docker daemon can be started here: install Debian's docker.io, be root");
+    skip();
+}
+
+static const char *inspect(const char *what)
+{
+    return shell("docker inspect -f '{{%s}}' $(docker ps -q --filter "
+                 "label=p2pfaas.function=deployed)",
+                 what);
+}
+
+static void is_as_deployed(void)
+{
+    cli_expect(0, "POST", "/function/deployed.openfaas-fn", "hello", 200, "hello");
+    cli_expect(0, "GET", "/function/deployed/env?fprocess", NULL, 200, "./run");
+    cli_expect(0, "GET", "/function/deployed/env?COLOUR", NULL, 200, "blue");
+    cli_expect(0, "GET", "/function/deployed/file?/var/openfaas/secrets/key", NULL, 200,
+               "open sesame");
+}
+
+static bool has_no_container(void *arg)
+{
+    (void)arg;
+    return !shell("docker ps -aq --filter label=p2pfaas.function=deployed")[0];
+}
+
+static void deployed_image_has_its_settings_and_secrets(void **state)
+{
+    cJSON *f;
+
+    (void)state;
+    need_docker();
+    cli_expect(0, "POST", "/system/secrets", "{\"name\":\"key\",\"value\":\"open sesame\"}", 200,
+               "");
+    cli_expect(0, "POST", "/system/functions",
+               "{\"service\":\"deployed\",\"image\":\"p2pfaas-test:1\",\"envProcess\":\"./run\","
+               "\"envVars\":{\"COLOUR\":\"blue\"},\"secrets\":[\"key\"],\"labels\":{"
+               "\"com.openfaas.scale.max\":\"2\"},\"annotations\":{\"p2pfaas.idle_timeout\":"
+               "\"10m\"},\"limits\":{\"memory\":\"64Mi\",\"cpu\":\"500m\"}}",
+               202, "");
+    is_as_deployed();
+    assert_string_equal(inspect(".HostConfig.Memory"), "67108864\n");
+    assert_string_equal(inspect(".HostConfig.NanoCpus"), "500000000\n");
+    assert_string_equal(inspect(".HostConfig.ReadonlyRootfs"), "false\n");
+    cli_expect(0, "GET", "/function/deployed/write", NULL, 200, "root yes");
+    f = cli_json(0, "/system/function/deployed?usage=1");
+    assert_true(cJSON_GetNumberValue(cJSON_GetObjectItem(f, "availableReplicas")) == 1);
+    cJSON_Delete(f);
+}
+
+/* Containers have users of their own; this one may read a file and nothing else. */
+static void another_user_reads_the_secret(void **state)
+{
+    (void)state;
+    need_docker();
+    shell("tar -C %s/tests/cluster/images -c function | docker import --change 'ENTRYPOINT "
+          "[\"/function\"]' --change 'USER 1234' - p2pfaas-test:user",
+          getenv("P2P_TEST_BIN"));
+    cli_expect(0, "PUT", "/system/functions",
+               "{\"service\":\"deployed\",\"image\":\"p2pfaas-test:user\",\"envProcess\":\"./run\","
+               "\"envVars\":{\"COLOUR\":\"blue\"},\"secrets\":[\"key\"],"
+               "\"readOnlyRootFilesystem\":true}",
+               202, "");
+    is_as_deployed();
+    assert_string_equal(inspect(".Config.User"), "1234\n");
+    assert_string_equal(inspect(".HostConfig.ReadonlyRootfs"), "true\n");
+    cli_expect(0, "GET", "/function/deployed/write", NULL, 200, "root no");
+}
+
+static void restart_and_removal(void **state)
+{
+    (void)state;
+    need_docker();
+    kill_and_start(0, NULL);
+    is_as_deployed();
+    assert_int_equal(cli_remove(0, "deployed"), 202);
+    assert_true(wait_until(has_no_container, NULL, PATIENCE));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(deployed_image_has_its_settings_and_secrets),
+        cmocka_unit_test(another_user_reads_the_secret),
+        cmocka_unit_test(restart_and_removal),
+    };
+
+    return cmocka_run_group_tests(tests, begin, end);
+}
