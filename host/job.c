@@ -305,7 +305,7 @@ static void on_ran(struct run *run, enum run_result result)
     j->run_ns = run->ended_ns - run->started_ns;
     j->may_have_run |= run->may_have_run;
     j->function->runs--;
-    slots_give(&s->node->slots);
+    slots_give(&s->node->slots, j->waiter.share);
     if (run->cold)
         metrics_count(&s->metrics, COUNT_COLD_STARTS);
     metrics_cold_start(&s->metrics, j->function->id, &run->cold_start);
@@ -364,7 +364,7 @@ static void on_slot(struct slot_waiter *w)
 
     j->queue_ns = now - j->queued_ns;
     if (j->abandoned) {
-        slots_give(&j->x.shard->node->slots);
+        slots_give(&j->x.shard->node->slots, w->share);
         give_up(j, RAN_NOWHERE);
         return;
     }
@@ -373,13 +373,30 @@ static void on_slot(struct slot_waiter *w)
 
 /* ---- what the decision asks for ---- */
 
+static void fail_full(struct job *j, bool may_wait)
+{
+    const struct slots *s = &j->x.shard->node->slots;
+    const struct slot_share *own = j->waiter.share;
+    char share[120] = "";
+
+    if (own->limit)
+        snprintf(share, sizeof(share), ", %u of %u of function '%s'", own->running, own->limit,
+                 j->function->config->name);
+    job_fail(j, P2P_OUT_FULL, 500, CODE_NOT_SCHEDULED,
+             "Job cannot be scheduled: %u of %u slots run%s and %u of %u places in the queue are "
+             "taken%s",
+             s->running, s->limit, share, s->queued, s->queue_limit,
+             may_wait ? "" : "; the scheduler does not let it wait");
+}
+
 void world_run_here(struct decision *d, bool may_wait, uint64_t rank)
 {
     struct job *j = job_of(d);
-    struct slots *slots = &j->x.shard->node->slots;
+    struct node *n = j->x.shard->node;
 
     j->waiter.home = &j->x.shard->reactor;
     j->waiter.granted = on_slot;
+    j->waiter.share = &n->share[j->function->id];
     j->waiter.rank = rank;
     if (!j->function->program) {
         job_fail(j, P2P_OUT_FAILED, 502, CODE_GENERIC, "%s", j->function->error);
@@ -387,18 +404,14 @@ void world_run_here(struct decision *d, bool may_wait, uint64_t rank)
     }
     j->stage = JOB_QUEUED;
     j->queued_ns = d->rq.now_ns; /* it was decided just now */
-    switch (slots_take(slots, &j->waiter, may_wait)) {
+    switch (slots_take(&n->slots, &j->waiter, may_wait)) {
     case SLOT_TAKEN:
         run_here(j, j->queued_ns);
         break;
     case SLOT_QUEUED:
         break;
     case SLOT_NONE:
-        job_fail(j, P2P_OUT_FULL, 500, CODE_NOT_SCHEDULED,
-                 "Job cannot be scheduled: %u of %u slots run and %u of %u places in the queue are "
-                 "taken%s",
-                 slots->running, slots->limit, slots->queued, slots->queue_limit,
-                 may_wait ? "" : "; the scheduler does not let it wait");
+        fail_full(j, may_wait);
         break;
     }
 }

@@ -55,6 +55,7 @@ struct node {
     bool openfaas_offers, openfaas_refused;          /* main thread */
     uint64_t left_ns;                                /* when it began to leave, or 0 */
     struct slots slots;
+    struct slot_share share[CONFIG_MAX_FUNCTIONS]; /* by the function's id */
     struct p2p_node view; /* of itself, under the peers' lock */
     _Atomic bool stopping;
     _Atomic uint32_t max_hops;

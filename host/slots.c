@@ -26,17 +26,44 @@ static void run_granted(struct task *t)
     w->granted(w);
 }
 
+static bool is_taken(const struct slot_share *share)
+{
+    return share && share->limit && share->running >= share->limit;
+}
+
+/* Under lock. */
+static void begin(struct slots *s, struct slot_share *share)
+{
+    s->running++;
+    if (share)
+        share->running++;
+}
+
+/* Under lock: the waiter that *at points to leaves the queue. */
+static void unlink_waiter(struct slots *s, struct slot_waiter **at)
+{
+    struct slot_waiter *w = *at;
+
+    *at = w->next;
+    if (!w->next)
+        s->last = at;
+    s->queued--;
+}
+
 /* Under lock: hands free slots to those who wait. */
 static void grant(struct slots *s)
 {
-    while (s->first && s->running < s->limit) {
-        struct slot_waiter *w = s->first;
+    struct slot_waiter **at = &s->first;
 
-        s->first = w->next;
-        if (!s->first)
-            s->last = &s->first;
-        s->queued--;
-        s->running++;
+    while (*at && s->running < s->limit) {
+        struct slot_waiter *w = *at;
+
+        if (is_taken(w->share)) {
+            at = &w->next;
+            continue;
+        }
+        unlink_waiter(s, at);
+        begin(s, w->share);
         w->task.run = run_granted;
         reactor_post(w->home, &w->task);
     }
@@ -48,6 +75,14 @@ void slots_configure(struct slots *s, uint32_t limit, uint32_t queue_limit, bool
     s->limit = limit;
     s->queue_limit = queue_limit;
     s->queue_enabled = queue_enabled;
+    grant(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void slots_limit_share(struct slots *s, struct slot_share *share, uint32_t limit)
+{
+    pthread_mutex_lock(&s->lock);
+    share->limit = limit;
     grant(s);
     pthread_mutex_unlock(&s->lock);
 }
@@ -81,8 +116,8 @@ enum slot_answer slots_take(struct slots *s, struct slot_waiter *w, bool may_wai
     enum slot_answer answer = SLOT_NONE;
 
     pthread_mutex_lock(&s->lock);
-    if (s->running < s->limit) {
-        s->running++;
+    if (s->running < s->limit && !is_taken(w->share)) {
+        begin(s, w->share);
         answer = SLOT_TAKEN;
     } else if (may_wait && s->queue_enabled && s->queued < s->queue_limit) {
         queue_up(s, w);
@@ -92,10 +127,12 @@ enum slot_answer slots_take(struct slots *s, struct slot_waiter *w, bool may_wai
     return answer;
 }
 
-void slots_give(struct slots *s)
+void slots_give(struct slots *s, struct slot_share *share)
 {
     pthread_mutex_lock(&s->lock);
     s->running--;
+    if (share)
+        share->running--;
     grant(s);
     pthread_mutex_unlock(&s->lock);
 }
@@ -108,10 +145,7 @@ bool slots_leave(struct slots *s, struct slot_waiter *w)
     pthread_mutex_lock(&s->lock);
     for (at = &s->first; *at; at = &(*at)->next)
         if (*at == w) {
-            *at = w->next;
-            if (!w->next)
-                s->last = at;
-            s->queued--;
+            unlink_waiter(s, at);
             found = true;
             break;
         }

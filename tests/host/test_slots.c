@@ -1,100 +1,17 @@
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include <p2pfaas/plugin.h>
-
-#include "host/slots.h"
-
-enum { WAITERS = 8, LIMIT = 2, QUEUE = 4 };
-
-struct waiter {
-    struct slot_waiter place; /* first */
-    unsigned granted;
-};
-
-static struct {
-    struct slots slots;
-    struct reactor home;
-    struct waiter waiter[WAITERS];
-    struct waiter *order[WAITERS]; /* as they were granted */
-    unsigned n_granted;
-} f;
-
-static void on_granted(struct slot_waiter *place)
-{
-    struct waiter *w = (struct waiter *)place;
-
-    w->granted++;
-    f.order[f.n_granted++ % WAITERS] = w;
-}
-
-static int setup(void **state)
-{
-    char err[P2P_ERRLEN];
-
-    (void)state;
-    memset(&f, 0, sizeof(f));
-    if (reactor_init(&f.home, err))
-        return -1;
-    slots_init(&f.slots, LIMIT, QUEUE);
-    for (int i = 0; i < WAITERS; i++)
-        f.waiter[i].place = (struct slot_waiter){.home = &f.home, .granted = on_granted};
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    reactor_release(&f.home);
-    slots_release(&f.slots);
-    return 0;
-}
-
-static void deliver(void)
-{
-    ev_run(f.home.loop, EVRUN_NOWAIT);
-}
-
-static enum slot_answer take(unsigned i)
-{
-    return slots_take(&f.slots, &f.waiter[i].place, true);
-}
-
-static void counts_are(unsigned running, unsigned queued)
-{
-    assert_int_equal(f.slots.running, running);
-    assert_int_equal(f.slots.queued, queued);
-}
+#include "tests/host/support_slots.h"
 
 /* The first n waiters queue behind LIMIT takers. */
 static void fill(unsigned n)
 {
     for (unsigned i = 0; i < LIMIT; i++)
-        assert_int_equal(slots_take(&f.slots, NULL, false), SLOT_TAKEN);
+        assert_int_equal(slots_take(&f.slots, &f.anyone, false), SLOT_TAKEN);
     for (unsigned i = 0; i < n; i++)
         assert_int_equal(take(i), SLOT_QUEUED);
     counts_are(LIMIT, n);
-}
-
-/* Gives one slot back and tells who got it. */
-static void give_goes_to(unsigned i)
-{
-    unsigned before = f.n_granted;
-
-    slots_give(&f.slots);
-    deliver();
-    assert_int_equal(f.n_granted, before + 1);
-    assert_ptr_equal(f.order[before % WAITERS], &f.waiter[i]);
 }
 
 static void test_as_many_as_the_limit_run(void **state)
@@ -104,7 +21,7 @@ static void test_as_many_as_the_limit_run(void **state)
     fill(0);
     assert_int_equal(slots_take(&f.slots, &f.waiter[0].place, false), SLOT_NONE);
     counts_are(LIMIT, 0);
-    slots_give(&f.slots);
+    slots_give(&f.slots, NULL);
     counts_are(LIMIT - 1, 0);
     assert_int_equal(slots_take(&f.slots, &f.waiter[0].place, false), SLOT_TAKEN);
 }
@@ -142,8 +59,8 @@ static void test_a_slot_goes_to_who_waits_longest(void **state)
     }
     for (unsigned i = 0; i < QUEUE; i++)
         assert_int_equal(f.waiter[i].granted, 1);
-    slots_give(&f.slots);
-    slots_give(&f.slots);
+    slots_give(&f.slots, NULL);
+    slots_give(&f.slots, NULL);
     counts_are(0, 0);
 }
 
@@ -151,7 +68,7 @@ static void test_granted_is_called_by_the_loop_only(void **state)
 {
     (void)state;
     fill(1);
-    slots_give(&f.slots);
+    slots_give(&f.slots, NULL);
     assert_int_equal(f.n_granted, 0);
     /* Nobody can get between: a slot on its way is taken. */
     assert_int_equal(slots_take(&f.slots, &f.waiter[1].place, false), SLOT_NONE);
@@ -176,7 +93,7 @@ static void test_anyone_in_the_queue_may_leave(void **state)
         give_goes_to(others[left][1]);
         give_goes_to(3);
         for (unsigned i = 0; i < LIMIT; i++)
-            slots_give(&f.slots);
+            slots_give(&f.slots, NULL);
         counts_are(0, 0);
     }
 }
@@ -200,7 +117,7 @@ static void test_leaving_too_late_still_brings_the_slot(void **state)
 {
     (void)state;
     fill(2);
-    slots_give(&f.slots);
+    slots_give(&f.slots, NULL);
     assert_false(slots_leave(&f.slots, &f.waiter[0].place));
     counts_are(LIMIT, 1);
     deliver();
@@ -229,7 +146,7 @@ static void test_after_a_lowering_slots_end_before_others_begin(void **state)
     fill(2);
     slots_configure(&f.slots, 1, QUEUE, true);
     counts_are(LIMIT, 2);
-    slots_give(&f.slots);
+    slots_give(&f.slots, NULL);
     deliver();
     assert_int_equal(f.n_granted, 0);
     counts_are(1, 2);
@@ -254,12 +171,6 @@ static void test_who_waits_keeps_its_place_when_the_queue_shrinks(void **state)
 }
 
 /* ---- ranks ---- */
-
-static enum slot_answer take_at(unsigned i, uint64_t rank)
-{
-    f.waiter[i].place.rank = rank;
-    return take(i);
-}
 
 /* All slots are taken; the first n waiters queue with these ranks. */
 static void fill_at(const uint64_t *ranks, unsigned n)
@@ -322,7 +233,7 @@ static void test_any_order_of_arrival_ends_in_order_of_rank(void **state)
         for (unsigned i = 0; i < 4; i++) {
             const struct waiter *w;
 
-            slots_give(&f.slots);
+            slots_give(&f.slots, NULL);
             deliver();
             w = f.order[(f.n_granted - 1) % WAITERS];
             assert_true(w->place.rank > before || (i > 0 && w->place.rank == before &&
@@ -330,7 +241,7 @@ static void test_any_order_of_arrival_ends_in_order_of_rank(void **state)
             before = w->place.rank;
         }
         for (unsigned i = 0; i < LIMIT; i++)
-            slots_give(&f.slots);
+            slots_give(&f.slots, NULL);
         counts_are(0, 0);
     }
 }
@@ -358,7 +269,7 @@ static void test_who_leaves_leaves_the_order_as_it_was(void **state)
             give_goes_to(0);
         give_goes_to(4);
         for (unsigned i = 0; i < LIMIT; i++)
-            slots_give(&f.slots);
+            slots_give(&f.slots, NULL);
         counts_are(0, 0);
     }
 }
@@ -400,18 +311,25 @@ struct worker {
     bool leaves, granted, stuck;
 };
 
-static _Atomic unsigned inside, most_inside;
+static _Atomic unsigned inside, most_inside, most_of_share;
+
+static void raise_to(_Atomic unsigned *most, unsigned now)
+{
+    unsigned before = atomic_load(most);
+
+    while (now > before && !atomic_compare_exchange_weak(most, &before, now))
+        ;
+}
 
 /* What a slot is for. */
-static void run_inside(void)
+static void run_inside(struct slot_share *share)
 {
-    unsigned now = atomic_fetch_add(&inside, 1) + 1, most = atomic_load(&most_inside);
-
-    while (now > most && !atomic_compare_exchange_weak(&most_inside, &most, now))
-        ;
+    raise_to(&most_inside, atomic_fetch_add(&inside, 1) + 1);
+    if (share)
+        raise_to(&most_of_share, share->running);
     sched_yield();
     atomic_fetch_sub(&inside, 1);
-    slots_give(&f.slots);
+    slots_give(&f.slots, share);
 }
 
 static void on_worker_granted(struct slot_waiter *place)
@@ -445,25 +363,27 @@ static void *work(void *arg)
         while (answer == SLOT_QUEUED && !w->granted && !w->stuck)
             ev_run(w->home.loop, EVRUN_ONCE);
         if (answer != SLOT_NONE && !w->stuck)
-            run_inside();
+            run_inside(w->place.share);
     }
     ev_timer_stop(w->home.loop, &limit);
     return NULL;
 }
 
 /* Runs all workers to their end, `meanwhile` beside them; then nothing may be left. */
-static void run_workers(bool leave, void (*meanwhile)(void))
+static void run_workers(bool leave, bool shared, void (*meanwhile)(void))
 {
     static struct worker workers[THREADS];
     char err[P2P_ERRLEN];
 
     memset(workers, 0, sizeof(workers));
-    inside = most_inside = 0;
+    inside = most_inside = most_of_share = 0;
     for (int i = 0; i < THREADS; i++) {
         workers[i].leaves = leave && i % 2;
         assert_int_equal(reactor_init(&workers[i].home, err), 0);
         workers[i].place =
-            (struct slot_waiter){.home = &workers[i].home, .granted = on_worker_granted};
+            (struct slot_waiter){.home = &workers[i].home,
+                                 .granted = on_worker_granted,
+                                 .share = shared && i < THREADS - 1 ? &f.share[0] : NULL};
     }
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
@@ -481,7 +401,7 @@ static void run_workers(bool leave, void (*meanwhile)(void))
 static void test_threads_never_run_more_than_the_limit(void **state)
 {
     (void)state;
-    run_workers(false, NULL);
+    run_workers(false, false, NULL);
     assert_in_range(most_inside, 1, LIMIT);
 }
 
@@ -489,7 +409,7 @@ static void test_threads_that_leave_lose_no_slot(void **state)
 {
     (void)state;
     slots_configure(&f.slots, 1, QUEUE, true);
-    run_workers(true, NULL);
+    run_workers(true, false, NULL);
     assert_int_equal(most_inside, 1);
 }
 
@@ -505,8 +425,35 @@ static void change_limits(void)
 static void test_limits_may_change_while_threads_take(void **state)
 {
     (void)state;
-    run_workers(true, change_limits);
+    run_workers(true, false, change_limits);
     assert_in_range(most_inside, 1, 3);
+}
+
+static void test_threads_of_a_share_never_run_more_than_its_limit(void **state)
+{
+    (void)state;
+    slots_configure(&f.slots, 3, QUEUE, true);
+    slots_limit_share(&f.slots, &f.share[0], 2);
+    run_workers(true, true, NULL);
+    assert_in_range(most_inside, 1, 3);
+    assert_in_range(most_of_share, 1, 2);
+    shares_are(0, 0);
+}
+
+static void change_share(void)
+{
+    for (unsigned i = 0; i < 400; i++) {
+        slots_limit_share(&f.slots, &f.share[0], i % 4);
+        slots_configure(&f.slots, 1 + i % 3, QUEUE, true);
+        sched_yield();
+    }
+}
+
+static void test_a_share_may_change_while_threads_take(void **state)
+{
+    (void)state;
+    run_workers(true, true, change_share);
+    shares_are(0, 0);
 }
 
 int main(void)
@@ -534,6 +481,8 @@ int main(void)
         T(test_threads_never_run_more_than_the_limit),
         T(test_threads_that_leave_lose_no_slot),
         T(test_limits_may_change_while_threads_take),
+        T(test_threads_of_a_share_never_run_more_than_its_limit),
+        T(test_a_share_may_change_while_threads_take),
 #undef T
     };
 
