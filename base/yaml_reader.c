@@ -190,25 +190,36 @@ fail:
     return NULL;
 }
 
-int reader_file(struct reader *r, const char *file,
-                int (*read)(struct reader *r, const yaml_node_t *root))
+static int read_bytes(struct reader *r, const char *name, const char *text, size_t size,
+                      int (*read)(struct reader *r, const yaml_node_t *root))
 {
     yaml_parser_t parser;
-    size_t size;
-    char *text = slurp(file, &size, r->err);
     int rc;
 
-    r->file = file;
-    if (!text)
-        return -1;
+    r->file = name;
     if (!yaml_parser_initialize(&parser)) {
-        snprintf(r->err, P2P_ERRLEN, "%.180s: out of memory", file);
-        free(text);
+        snprintf(r->err, P2P_ERRLEN, "%.180s: out of memory", name);
         return -1;
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
     rc = parse(r, &parser, read);
     yaml_parser_delete(&parser);
+    return rc;
+}
+
+int reader_file(struct reader *r, const char *file,
+                int (*read)(struct reader *r, const yaml_node_t *root))
+{
+    size_t size;
+    char *text = slurp(file, &size, r->err);
+    int rc = text ? read_bytes(r, file, text, size, read) : -1;
+
     free(text);
     return rc;
+}
+
+int reader_string(struct reader *r, const char *name, const char *text,
+                  int (*read)(struct reader *r, const yaml_node_t *root))
+{
+    return read_bytes(r, name, text, strlen(text), read);
 }

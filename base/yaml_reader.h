@@ -30,6 +30,10 @@ struct reader {
 int reader_file(struct reader *r, const char *file,
                 int (*read)(struct reader *r, const yaml_node_t *root));
 
+/* The same for a text that is no file; errors begin with "NAME:LINE: ". */
+int reader_string(struct reader *r, const char *name, const char *text,
+                  int (*read)(struct reader *r, const yaml_node_t *root));
+
 /* Always -1, with "FILE:LINE: " or "--set PATH: " and the text. */
 int reader_fail(const struct reader *r, const yaml_node_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
