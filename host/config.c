@@ -250,6 +250,15 @@ void config_parameter_place(const struct config *c, const char *section, const s
     place(c, p->line, what, out, size);
 }
 
+void config_choice_place(const struct config *c, const struct function_config *f,
+                         const struct pair *p, char *out, size_t size)
+{
+    char what[96];
+
+    snprintf(what, sizeof(what), "functions.%s.scheduler", f->name);
+    place(c, p && p->line ? p->line : f->own.line, what, out, size);
+}
+
 char *config_expand(const char *text)
 {
     return path_expand(text, CONFIG_MAX_TEXT);

@@ -79,6 +79,13 @@ struct scheduler_config {
     struct pairs parameters;
 };
 
+/* The scheduler of a function of its own, as written. */
+struct scheduler_choice {
+    char *plugin; /* NULL = none: the node's decides */
+    struct pairs parameters;
+    int line; /* of its file; 0 elsewhere */
+};
+
 struct learner_config {
     const char *plugin;     /* its name; "" = none */
     const char *file;       /* where what it knows is kept; "" = nowhere */
@@ -177,6 +184,9 @@ struct function_config {
     int64_t start_timeout;    /* http: until it accepts connections, 10s */
     bool idempotent;          /* may be run again when it is unknown whether it ran */
     const char *url;          /* of runtime http; "" = http://NAME:8080 */
+    int64_t slots;            /* its jobs that run at once; 0 = as many as node.slots */
+    const char *scheduler;    /* text of the key, "" when it was a map; what it says: */
+    struct scheduler_choice own;
     /* Of runtime docker; image, memory, cpu, read_only and replicas of openfaas too. */
     const char *image, *network; /* network "" = Docker's bridge */
     int64_t memory;              /* of a container; 0 = no limit */
@@ -233,8 +243,10 @@ bool config_is_function_name(const char *name);
 /* Is "NAME=value" a setting, as in "P2PFAAS_NODE_PORT=18081"?  Others that begin with P2PFAAS_
  * are of somebody else: Kubernetes makes some for a service of that name. */
 bool config_is_variable(const char *entry);
-/* Would the one run as the other does? */
+/* Would the one run as the other does?  Its slots and its scheduler are no part of that. */
 bool config_same_function(const struct function_config *a, const struct function_config *b);
+bool config_same_parameters(const struct pairs *a, const struct pairs *b);
+bool config_same_choice(const struct scheduler_choice *a, const struct scheduler_choice *b);
 
 /* The plain keys of a function. */
 extern const struct p2p_param *const config_function_keys;
@@ -250,6 +262,11 @@ void config_place(const struct config *c, const char *section, const char *key, 
 /* The same for a parameter of a plugin: "plugins.yaml:12: scheduler.parameters". */
 void config_parameter_place(const struct config *c, const char *section, const struct pair *p,
                             char *out, size_t size);
+
+/* The same for the scheduler of a function of this file, or its parameter p if that is not
+ * NULL: "plugins.yaml:12: functions.resize.scheduler". */
+void config_choice_place(const struct config *c, const struct function_config *f,
+                         const struct pair *p, char *out, size_t size);
 
 /* The value of one plain setting as text, for GET /configuration.  `base` is the
  * section's struct inside a config. */

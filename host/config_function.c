@@ -44,6 +44,10 @@ static const struct p2p_param function_keys[] = {
              "http and docker: time until it accepts connections"),
     BOOL(struct function_config, idempotent, false,
          "may be run again when it is unknown whether it ran"),
+    INT(struct function_config, slots, 0, 0, 65536,
+        "its jobs that run here at once; 0: as many as node.slots"),
+    STRING(struct function_config, scheduler, "",
+           "decides for its jobs instead of the node's: a name, or {plugin: NAME, parameters: {}}"),
     STRING(struct function_config, url, "",
            "runtime http: where it is called; empty: http://NAME:8080"),
     STRING(struct function_config, image, "",
@@ -136,10 +140,13 @@ static int check_url(const struct function_config *f, char err[P2P_ERRLEN])
     return -1;
 }
 
-int config_check_function(const struct function_config *f, char err[P2P_ERRLEN])
+int config_check_function(struct function_config *f, char err[P2P_ERRLEN])
 {
     bool says_port = f->runtime == FUNCTION_DOCKER ||
                      (f->runtime == FUNCTION_PROCESS && f->mode == FUNCTION_HTTP);
+
+    if (config_finish_choice(f, err))
+        return -1;
 
     for (char **s = f->environment; s && *s && says_port; s++)
         if (strncmp(*s, "PORT=", 5) == 0) {
@@ -243,6 +250,8 @@ bool config_same_function(const struct function_config *a, const struct function
         !same_list(a->environment, b->environment) || !same_list(a->secrets, b->secrets))
         return false;
     for (const struct p2p_param *p = function_keys; p->name; p++) {
+        if (strcmp(p->name, "slots") == 0 || strcmp(p->name, "scheduler") == 0)
+            continue;
         if (p->type == P2P_STRING) {
             const char *const *s = (const void *)((const char *)a + p->offset);
             const char *const *t = (const void *)((const char *)b + p->offset);
@@ -273,6 +282,8 @@ void config_release_function(struct function_config *f)
     free_list(f->command);
     free_list(f->environment);
     free_list(f->secrets);
+    free(f->own.plugin);
+    config_clear_parameters(&f->own.parameters);
     memset(f, 0, sizeof(*f));
 }
 

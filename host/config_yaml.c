@@ -24,7 +24,7 @@ static char *copy(const struct reader *r, const yaml_node_t *at, const char *tex
 
 struct parameters_of {
     struct pairs *to;
-    char name[32]; /* "scheduler.parameters" */
+    const char *name; /* "scheduler.parameters" */
 };
 
 static int add_parameter(struct reader *r, const struct parameters_of *of, const yaml_node_t *at,
@@ -45,14 +45,13 @@ static int read_parameter(struct reader *r, void *ctx, const char *key, const ya
     return text ? add_parameter(r, ctx, key_at, key, text) : -1;
 }
 
-static int read_parameters(struct reader *r, struct pairs *to, const char *section,
+int config_read_parameters(struct reader *r, struct pairs *to, const char *what,
                            const yaml_node_t *n)
 {
-    struct parameters_of of = {.to = to};
+    struct parameters_of of = {to, what};
 
-    snprintf(of.name, sizeof(of.name), "%s.parameters", section);
     if (n->type != YAML_SEQUENCE_NODE)
-        return reader_each(r, n, of.name, read_parameter, &of);
+        return reader_each(r, n, what, read_parameter, &of);
     to->by_order = true;
     for (const int *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
         const char *text = reader_text(r, reader_node(r, *i), "a parameter");
@@ -194,6 +193,8 @@ static int read_function_key(struct reader *r, void *ctx, const char *key,
     char section[96];
 
     snprintf(section, sizeof(section), "functions.%s", f->name);
+    if (strcmp(key, "scheduler") == 0)
+        return config_read_choice(r, f, value);
     if (p)
         return reader_set(r, section, p, f, value);
     if (strcmp(key, "command") == 0)
@@ -246,14 +247,16 @@ static int read_key(struct reader *r, void *ctx, const char *key, const yaml_nod
     const struct p2p_param *p = params_find(s->keys, key);
     struct pairs *parameters = config_parameters(config_of(r), s->name);
     const char *more[2] = {NULL, NULL};
+    char what[48];
 
     if (p && config_note_line(config_of(r), p, (int)value->start_mark.line + 1))
         return reader_fail(r, value, "out of memory");
     if (p)
         return reader_set(r, s->name, p, (char *)r->ctx + s->offset, value);
     if (parameters) {
+        snprintf(what, sizeof(what), "%s.parameters", s->name);
         if (strcmp(key, "parameters") == 0)
-            return read_parameters(r, parameters, s->name, value);
+            return config_read_parameters(r, parameters, what, value);
         more[0] = "parameters";
     } else if (strcmp(s->name, "peers") == 0) {
         if (strcmp(key, "nodes") == 0)

@@ -1,10 +1,12 @@
 /*
  * config_yaml.h - what config.c and config_function.c (the tables), config_yaml.c (the
- * file), config_override.c (--set) and deployment.c (what is deployed) share.  Private to them.
+ * file), config_choice.c (a function's scheduler), config_override.c (--set) and deployment.c
+ * (what is deployed) share.  Private to them.
  */
 #ifndef HOST_CONFIG_YAML_H
 #define HOST_CONFIG_YAML_H
 
+#include "base/yaml_reader.h"
 #include "host/config.h"
 
 struct config_section {
@@ -14,7 +16,7 @@ struct config_section {
 };
 extern const struct config_section config_sections[];
 /* Of a function that is read whole: 0, or -1 with "functions.NAME…". */
-int config_check_function(const struct function_config *f, char err[P2P_ERRLEN]);
+int config_check_function(struct function_config *f, char err[P2P_ERRLEN]);
 void config_release_function(struct function_config *f);
 /* Each 0, or -1 with a reason that does not name the place. */
 /* Grows a NULL-terminated list by one text, which is owned also on failure; NULL, for want
@@ -36,6 +38,14 @@ struct key_line {
 };
 /* 0 or -1 (memory). */
 int config_note_line(struct config *c, const struct p2p_param *key, int line);
+
+/* A plugin's parameters, "scheduler.parameters", a map or a list. */
+int config_read_parameters(struct reader *r, struct pairs *to, const char *what,
+                           const yaml_node_t *n);
+/* config_choice.c: the value of the key `scheduler` of a function. */
+int config_read_choice(struct reader *r, struct function_config *f, const yaml_node_t *n);
+/* What its text says, if it was not read yet: 0, or -1 with "functions.NAME.scheduler…". */
+int config_finish_choice(struct function_config *f, char err[P2P_ERRLEN]);
 
 /* Each 0, or -1 with a reason that does not name the place. */
 int config_add_parameter(struct pairs *to, const char *name, const char *value, int line,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/own_scheduler.h"
+
 struct shared_config *shared_config_ref(struct shared_config *c)
 {
     c->refs++;
@@ -36,6 +38,7 @@ static void close_program(struct task *t)
 {
     struct function *f = (struct function *)((char *)t - offsetof(struct function, closing));
 
+    own_scheduler_unref(f->own);
     if (f->program)
         f->runtime->close(f->program, on_closed, f);
     else
@@ -179,6 +182,7 @@ static int add(const struct making *m, enum function_origin origin, struct share
         f->closed_ctx = m->closed_ctx;
     }
     entry->function = f;
+    entry->config = fc;
     entry->offer = shared_config_ref(c);
     m->table->n++;
     if (!f->id)
@@ -258,11 +262,19 @@ void function_table_unref(struct function_table *t)
     free(t);
 }
 
-struct function *function_table_find(const struct function_table *t, const char *name, size_t len)
+const struct function_entry *function_table_entry(const struct function_table *t, const char *name,
+                                                  size_t len)
 {
     struct function_entry *entry = NULL;
 
     HASH_FIND(hh, t->by_name, name, len, entry);
+    return entry;
+}
+
+struct function *function_table_find(const struct function_table *t, const char *name, size_t len)
+{
+    const struct function_entry *entry = function_table_entry(t, name, len);
+
     return entry ? entry->function : NULL;
 }
 

@@ -2,7 +2,8 @@
  * functions.h - what this node can run.  A table is immutable and swapped whole;
  * each thread holds a reference to the one it uses, each job one to its function.
  *
- * A function whose settings did not change keeps its program over a reload.
+ * A function whose settings did not change keeps its program over a reload.  Its slots and
+ * its scheduler may change meanwhile: what it is to have of them is in its entry.
  */
 #ifndef HOST_FUNCTIONS_H
 #define HOST_FUNCTIONS_H
@@ -13,6 +14,7 @@
 #include "host/runtimes/runtime.h"
 
 struct cJSON;
+struct own_scheduler;
 
 /* A configuration that several owners read. */
 struct shared_config {
@@ -53,6 +55,9 @@ struct function {
     void (*closed)(void *ctx); /* when the program has gone */
     void *closed_ctx;
     bool counted; /* the owner's mark: closed() is called only with it */
+    /* That decides for its jobs, while it is in use, instead of the node's; a reference.
+     * Set once, under node.admin; read by any thread. */
+    struct own_scheduler *_Atomic own;
 };
 
 struct function *function_ref(struct function *f);
@@ -61,8 +66,10 @@ void function_unref(struct function *f);
 
 struct function_entry {
     struct function *function;
-    struct shared_config *offer; /* as it is now; the function may have been made of one that
-                                    said the same of how it runs */
+    const struct function_config *config; /* as it is offered now; the function may have been
+                                             made of one that said the same of how it runs */
+    struct shared_config *offer;          /* of that */
+    bool select; /* the scheduler of its own that it asks for is to be selected (anew) */
     UT_hash_handle hh;
 };
 
@@ -94,6 +101,8 @@ struct function_table *function_table_new(const struct function_offers from[FUNC
                                           void *closed_ctx, char err[P2P_ERRLEN]);
 struct function_table *function_table_ref(struct function_table *t);
 void function_table_unref(struct function_table *t);
+const struct function_entry *function_table_entry(const struct function_table *t, const char *name,
+                                                  size_t len); /* or NULL */
 struct function *function_table_find(const struct function_table *t, const char *name, size_t len);
 /* As a URL has it: NAME or NAME.NAMESPACE, of this node's namespace; a name that has a dot
  * itself comes first. */

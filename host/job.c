@@ -7,6 +7,7 @@
 #include "host/ingress.h"
 #include "host/log.h"
 #include "host/original.h"
+#include "host/own_scheduler.h"
 #include "host/wire.h"
 #include "host/world.h"
 
@@ -545,5 +546,5 @@ void job_start(struct job *j, bool from_peer)
     if (wire_read_task_type(j, &dj.task_type))
         dj.flags |= P2P_RQ_TYPED;
     dj.override = j->override;
-    decision_begin(s->node->engine, &j->decision, &dj);
+    decision_begin(engine_of(s->node, j->function), &j->decision, &dj);
 }

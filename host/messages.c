@@ -6,7 +6,7 @@
 #include "host/node.h"
 #include "host/wire.h"
 
-enum { PATH = 80 }; /* a scheduler's name has 48 letters at most */
+enum { PATH = 160 }; /* names have at most 48 letters of a scheduler, 63 of a function */
 
 struct message {
     struct task task;            /* first: takes it to its shard */
@@ -200,8 +200,8 @@ void messages_cancel(struct shard *s)
 
 /* ---- from the scheduler ---- */
 
-bool messages_tell(struct node *n, uint32_t id, const char *scheduler, const void *bytes,
-                   uint32_t len)
+bool messages_tell(struct node *n, uint32_t id, const char *scheduler, const char *function,
+                   const void *bytes, uint32_t len)
 {
     struct message *m;
 
@@ -215,7 +215,8 @@ bool messages_tell(struct node *n, uint32_t id, const char *scheduler, const voi
         n->messages.dropped++;
         return false;
     }
-    snprintf(m->path, sizeof(m->path), "/peer/message/%s", scheduler);
+    snprintf(m->path, sizeof(m->path), "/peer/message/%s%s%s", scheduler,
+             function ? "?function=" : "", function ? function : "");
     m->peer = id;
     m->task.run = send_it;
     /* One peer's are on one thread: few connections, and seldom one before another. */

@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "host/log.h"
+#include "host/own_scheduler.h"
 #include "host/process.h"
 #include "host/route.h"
 #include "host/runtimes/openfaas_gateway.h"
 
 /* ---- making ---- */
 
-static struct engine_settings engine_settings(const struct config *c)
+struct engine_settings node_engine_settings(const struct config *c)
 {
     return (struct engine_settings){
         .fallback = (enum engine_fallback)c->scheduler.fallback,
@@ -115,6 +116,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     const struct config *c;
 
     memset(n, 0, sizeof(*n));
+    n->owner.node = n;
     n->inotify = n->run_dir.lock = -1;
     n->file = file;
     n->overrides = overrides;
@@ -143,8 +145,8 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     if (!n->catalog)
         goto fail;
     node_scan_plugins(n);
-    settings = engine_settings(c);
-    n->engine = engine_new(n->catalog, &host_world, n, &settings);
+    settings = node_engine_settings(c);
+    n->engine = engine_new(n->catalog, &host_world, &n->owner, &settings);
     if (!n->engine) {
         snprintf(err, P2P_ERRLEN, "out of memory");
         goto fail;
@@ -240,33 +242,6 @@ static void compare(void *ctx, const char *section, const struct p2p_param *p)
               LOG_STR("key", p->name), LOG_STR("now", old), LOG_STR("wanted", new));
 }
 
-static bool same_parameters(const struct pairs *a, const struct pairs *b)
-{
-    if (a->n != b->n || a->by_order != b->by_order)
-        return false;
-    for (unsigned i = 0; i < a->n; i++)
-        if ((!a->by_order && strcmp(a->list[i].name, b->list[i].name) != 0) ||
-            strcmp(a->list[i].value, b->list[i].value) != 0)
-            return false;
-    return true;
-}
-
-/* Was the file of the scheduler that runs built again? */
-static bool is_rebuilt(struct node *n)
-{
-    struct engine_current now;
-    struct catalog_hit hit;
-    char err[P2P_ERRLEN];
-    bool rebuilt;
-
-    engine_describe(n->engine, &now);
-    if (catalog_find(n->catalog, now.name, &hit, err))
-        return false;
-    rebuilt = strcmp(hit.module->hash, now.hash) != 0;
-    module_unref(hit.module);
-    return rebuilt;
-}
-
 /* What was POSTed stays, unless the file wants another scheduler than it did before;
  * the one of the file is taken again when it was built again. */
 static bool wants_scheduler(struct node *n, const struct config *c)
@@ -275,10 +250,10 @@ static bool wants_scheduler(struct node *n, const struct config *c)
     struct engine_current now;
 
     if (strcmp(before->plugin, c->scheduler.plugin) != 0 ||
-        !same_parameters(&before->parameters, &c->scheduler.parameters))
+        !config_same_parameters(&before->parameters, &c->scheduler.parameters))
         return true;
     engine_describe(n->engine, &now);
-    return strcmp(now.name, c->scheduler.plugin) == 0 && is_rebuilt(n);
+    return strcmp(now.name, c->scheduler.plugin) == 0 && node_is_rebuilt(n, n->engine);
 }
 
 static bool wants_learner(struct node *n, const struct config *c)
@@ -290,7 +265,7 @@ static bool wants_learner(struct node *n, const struct config *c)
     bool rebuilt;
 
     if (strcmp(before->plugin, c->learner.plugin) != 0 ||
-        !same_parameters(&before->parameters, &c->learner.parameters))
+        !config_same_parameters(&before->parameters, &c->learner.parameters))
         return true;
     engine_learner_describe(n->engine, &now);
     if (!now.at_work || catalog_find_learner(n->catalog, now.plugin, &hit, err))
@@ -358,7 +333,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     n->peers.retry_ns = (uint64_t)c->config.peers.retry;
     if (peers_configure(&n->peers, c->config.peer, c->config.n_peers, err))
         goto end; /* out of memory: the peers are as before */
-    settings = engine_settings(&c->config);
+    settings = node_engine_settings(&c->config);
     engine_configure(n->engine, &settings);
     node_learner_configure(n, &c->config, false);
     slots_configure(&n->slots, (uint32_t)c->config.node.slots, (uint32_t)c->config.node.queue,
@@ -371,6 +346,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
                   n->id);
     shared_config_unref(n->config);
     n->config = shared_config_ref(c);
+    own_schedulers_configure(n);
     discovery_changed(n);
     n->reloads++;
     rc = 0;

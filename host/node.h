@@ -22,6 +22,12 @@
 
 #define P2PFAAS_NAME "p2pfaas"
 
+/* Whose engine it is: the ctx of host_world. */
+struct engine_owner {
+    struct node *node;
+    uint32_t function; /* id of the one that has it for itself: own_scheduler.h; 0: the node's */
+};
+
 struct node {
     /* The admin lock serialises everything that changes the node as a whole:
      * reload, REST configuration; it protects `config`, `functions` and `offers`. */
@@ -43,7 +49,8 @@ struct node {
     struct run_dir run_dir;
     struct function_names names;
     struct catalog *catalog;
-    struct engine *engine;
+    struct engine *engine; /* of all functions that have no scheduler of their own */
+    struct engine_owner owner;
     struct node_learner learner;
     struct learner_http learner_http;
     struct access access;
@@ -56,7 +63,7 @@ struct node {
     uint64_t left_ns;                                /* when it began to leave, or 0 */
     struct slots slots;
     struct slot_share share[CONFIG_MAX_FUNCTIONS]; /* by the function's id */
-    struct p2p_node view; /* of itself, under the peers' lock */
+    struct p2p_node view;                          /* of itself, under the peers' lock */
     _Atomic bool stopping;
     _Atomic uint32_t max_hops;
     _Atomic uint64_t probe_timeout_ns; /* a peer that is silent for it is not well */
@@ -115,10 +122,20 @@ void node_scan_plugins(struct node *n);
 /* Watches the folder from now on.  watch.c  [main thread] */
 void node_watch_plugins(struct node *n);
 void node_unwatch_plugins(struct node *n);
-/* Selects the scheduler of a configuration, its learner, or both.  select.c */
+/* Of all engines, by a configuration. */
+struct engine_settings node_engine_settings(const struct config *c);
+/* select.c [under admin] */
+/* Selects the scheduler of a configuration, its learner, or both. */
 enum node_selection { SELECT_SCHEDULER, SELECT_LEARNER, SELECT_BOTH };
 int node_select(struct node *n, const struct config *c, enum node_selection what,
                 char err[P2P_ERRLEN]);
+/* Was the file of the scheduler that runs there built again? */
+bool node_is_rebuilt(struct node *n, struct engine *e);
+/* The schedulers that functions want of their own, in two steps: which have to be selected
+ * and whether they can be, 0 or -1 with a reason; and their selection. */
+int node_try_schedulers(struct node *n, struct function_table *t, bool is_reload,
+                        char err[P2P_ERRLEN]);
+void node_select_schedulers(struct node *n, struct function_table *t);
 
 /* What a call to a peer showed of it; told when that changes whether it is up.  `why` may be
  * NULL when it answered.  forward.c  [any thread] */

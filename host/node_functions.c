@@ -21,11 +21,17 @@ struct function_table *node_make_functions(struct node *n, struct shared_config 
                                            char err[P2P_ERRLEN])
 {
     struct function_offers from[FUNCTION_ORIGINS];
+    struct function_table *t;
 
     memcpy(from, n->offers, sizeof(from));
     from[FROM_FILE] = (struct function_offers){&file, 1};
-    return function_table_new(from, n->functions, &n->names, &n->shards[0].reactor, function_closed,
-                              n, err);
+    t = function_table_new(from, n->functions, &n->names, &n->shards[0].reactor, function_closed, n,
+                           err);
+    if (t && node_try_schedulers(n, t, file != n->config, err)) {
+        function_table_unref(t);
+        return NULL;
+    }
+    return t;
 }
 
 /* Each shard changes to the new table on its own thread. */
@@ -48,6 +54,10 @@ void node_take_functions(struct node *n, struct function_table *t)
 {
     struct function_table *old = n->functions;
 
+    node_select_schedulers(n, t);
+    for (unsigned i = 0; i < t->n; i++)
+        slots_limit_share(&n->slots, &n->share[t->entries[i].function->id],
+                          (uint32_t)t->entries[i].config->slots);
     /* Programs are counted from here until they are closed. */
     for (unsigned i = 0; i < t->n; i++) {
         struct function *f = t->entries[i].function;

@@ -12,7 +12,7 @@
 #include "host/ingress.h"
 #include "host/job.h"
 #include "host/log.h"
-#include "host/node.h"
+#include "host/own_scheduler.h"
 #include "host/process.h"
 
 static const double HOUSEKEEPING_SECONDS = 1;
@@ -125,6 +125,7 @@ static void on_housekeeping(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     engine_drain(n->engine);
+    own_schedulers_housekeep(n);
     node_learner_housekeep(n);
 }
 

@@ -1,12 +1,15 @@
 /*
- * select.c - the scheduler and the learner that a configuration names.
+ * select.c - the schedulers and the learner that a configuration names.
  */
-#include "host/node.h"
+#include <string.h>
+
+#include "host/log.h"
+#include "host/own_scheduler.h"
 
 /* What the engine is asked for, and where it was written. */
 struct asked {
     struct selection selection;
-    const char *section;
+    const char *section; /* "scheduler", "learner" */
     const struct pairs *pairs;
     const char *names[CONFIG_MAX_PARAMETERS], *values[CONFIG_MAX_PARAMETERS];
     uint32_t wrong;
@@ -63,4 +66,114 @@ int node_select(struct node *n, const struct config *c, enum node_selection what
     }
     node_learner_comes(n, c);
     return 0;
+}
+
+bool node_is_rebuilt(struct node *n, struct engine *e)
+{
+    struct engine_current now;
+    struct catalog_hit hit;
+    char err[P2P_ERRLEN];
+    bool rebuilt;
+
+    engine_describe(e, &now);
+    if (catalog_find(n->catalog, now.name, &hit, err))
+        return false;
+    rebuilt = strcmp(hit.module->hash, now.hash) != 0;
+    module_unref(hit.module);
+    return rebuilt;
+}
+
+/* ---- of functions ---- */
+
+/* As the node's: what was POSTed stays, unless its key changed; that of the key is taken
+ * again at a reload when it was built again. */
+static bool is_to_be_selected(struct node *n, const struct function_entry *e,
+                              const struct function_entry *before, bool is_reload)
+{
+    const struct scheduler_choice *wanted = &e->config->own;
+    const struct own_scheduler *now = own_scheduler_of(e->function);
+    struct engine_current current;
+
+    if (!before)
+        return wanted->plugin;
+    if (!config_same_choice(&before->config->own, wanted))
+        return true;
+    if (!is_reload || !wanted->plugin || !now)
+        return false;
+    engine_describe(now->engine, &current);
+    return strcmp(current.name, wanted->plugin) == 0 && node_is_rebuilt(n, now->engine);
+}
+
+static void say_whose(const struct function_entry *e, const struct asked *a, const char *why,
+                      char *err)
+{
+    const struct pair *wrong = a->wrong < a->pairs->n ? &a->pairs->list[a->wrong] : NULL;
+    char where[CONFIG_PLACE];
+
+    if (e->function->origin == FROM_FILE)
+        config_choice_place(&e->offer->config, e->config, wrong, where, sizeof(where));
+    else
+        snprintf(where, sizeof(where), "functions.%s.scheduler", e->config->name);
+    snprintf(err, P2P_ERRLEN, "%s: %s", where, why);
+}
+
+static int try_one(struct node *n, const struct function_entry *e, char *err)
+{
+    struct asked a;
+    char why[P2P_ERRLEN];
+
+    ask_for(&a, NULL, e->config->own.plugin, &e->config->own.parameters);
+    if (own_scheduler_try(n, e->function, &a.selection, why) == 0)
+        return 0;
+    say_whose(e, &a, why, err);
+    return -1;
+}
+
+int node_try_schedulers(struct node *n, struct function_table *t, bool is_reload,
+                        char err[P2P_ERRLEN])
+{
+    bool is_start = n->shards_running == 0;
+
+    for (unsigned i = 0; i < t->n; i++) {
+        struct function_entry *e = &t->entries[i];
+        const char *name = e->config->name;
+        const struct function_entry *before =
+            n->functions ? function_table_entry(n->functions, name, strlen(name)) : NULL;
+
+        if (!e->function->own && before && before->function->own)
+            e->function->own = own_scheduler_ref(before->function->own);
+        e->select = is_to_be_selected(n, e, before, is_reload);
+        if (!e->select || !e->config->own.plugin || try_one(n, e, err) == 0)
+            continue;
+        if (e->function->origin == FROM_FILE || !(is_start || is_reload))
+            return -1;
+        /* What was deployed once holds up neither a start nor a reload. */
+        log_event(LOG_ERROR, "scheduler not selected", LOG_STR("function", name),
+                  LOG_STR("why", err));
+        e->select = false;
+    }
+    return 0;
+}
+
+static void select_one(struct node *n, const struct function_entry *e)
+{
+    struct asked a;
+    char why[P2P_ERRLEN];
+
+    ask_for(&a, NULL, e->config->own.plugin, &e->config->own.parameters);
+    if (own_scheduler_select(n, e->function, &a.selection, why))
+        log_event(LOG_ERROR, "scheduler not selected", LOG_STR("function", e->config->name),
+                  LOG_STR("why", why)); /* it could be just before */
+}
+
+void node_select_schedulers(struct node *n, struct function_table *t)
+{
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct function_entry *e = &t->entries[i];
+
+        if (e->select && e->config->own.plugin)
+            select_one(n, e);
+        else if (e->select)
+            own_scheduler_give_up(n, e->function);
+    }
 }

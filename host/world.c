@@ -4,9 +4,15 @@
 
 #include "host/log.h"
 
+static struct node *node_of(void *ctx)
+{
+    return ((const struct engine_owner *)ctx)->node;
+}
+
 static void enter(void *ctx, struct p2p_request *rq)
 {
-    struct node *n = ctx;
+    const struct engine_owner *owner = ctx;
+    struct node *n = owner->node;
 
     pthread_mutex_lock(&n->peers.lock);
     if (!rq)
@@ -17,12 +23,13 @@ static void enter(void *ctx, struct p2p_request *rq)
     n->view.queue_limit = n->slots.queue_enabled ? n->slots.queue_limit : 0;
     rq->now_ns = clock_ns();
     rq->node = &n->view;
-    rq->peers = peers_view_locked(&n->peers, rq->function, &rq->n_peers);
+    rq->peers =
+        peers_view_locked(&n->peers, rq->function ? rq->function : owner->function, &rq->n_peers);
 }
 
 static void leave(void *ctx)
 {
-    struct node *n = ctx;
+    struct node *n = node_of(ctx);
 
     pthread_mutex_unlock(&n->peers.lock);
 }
@@ -35,28 +42,28 @@ static uint64_t now(void *ctx)
 
 static bool peer_up(void *ctx, uint32_t peer)
 {
-    struct node *n = ctx;
+    struct node *n = node_of(ctx);
 
     return peers_is_up_locked(&n->peers, peer);
 }
 
 static uint32_t peer_id(void *ctx, const char *name)
 {
-    struct node *n = ctx;
+    struct node *n = node_of(ctx);
 
     return peers_find_locked(&n->peers, name);
 }
 
 static const char *peer_name(void *ctx, uint32_t peer)
 {
-    struct node *n = ctx;
+    struct node *n = node_of(ctx);
 
     return peer < n->peers.n_all ? n->peers.all[peer]->name : NULL;
 }
 
 static const char *name_of_function(void *ctx, uint32_t function)
 {
-    struct node *n = ctx;
+    struct node *n = node_of(ctx);
     const char *name = function_name(&n->names, function);
 
     return name[0] ? name : NULL;
@@ -64,7 +71,7 @@ static const char *name_of_function(void *ctx, uint32_t function)
 
 static const char *address(void *ctx, uint32_t peer)
 {
-    struct node *n = ctx;
+    struct node *n = node_of(ctx);
 
     if (peer == P2P_NONE)
         return n->advertised.text;
@@ -73,12 +80,16 @@ static const char *address(void *ctx, uint32_t peer)
 
 static bool tell(void *ctx, uint32_t peer, const char *scheduler, const void *message, uint32_t len)
 {
-    return messages_tell(ctx, peer, scheduler, message, len);
+    const struct engine_owner *owner = ctx;
+    const char *function =
+        owner->function ? function_name(&owner->node->names, owner->function) : NULL;
+
+    return messages_tell(owner->node, peer, scheduler, function, message, len);
 }
 
 static bool http(void *ctx, uint64_t learner, const struct p2p_http_request *request)
 {
-    return learner_http_send(ctx, learner, request);
+    return learner_http_send(node_of(ctx), learner, request);
 }
 
 static uint64_t seed(void *ctx)

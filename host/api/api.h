@@ -26,13 +26,14 @@ struct function *api_function(struct exchange *x);
  * engine_parameters() and its like. */
 void api_add_value(void *object, const struct p2p_param *p, const char *value);
 
-/* {"name":…,"parameters":{…} or […]}; valid while `json` is. */
+/* {"name":…,"parameters":{…} or […],"function":…}; valid while `json` is. */
 enum { API_PARAMETERS = 64, API_VALUE = 256 };
 struct api_selection {
     const char *names[API_PARAMETERS];
     const char *values[API_PARAMETERS];
     char text[API_PARAMETERS][API_VALUE]; /* of numbers and booleans */
     struct selection selection;
+    const char *function; /* whose scheduler it is to be, or NULL */
 };
 /* 0, or -1 with the exchange answered.  *w is zeroed. */
 int api_read_selection(struct exchange *x, const cJSON *json, struct api_selection *w);
@@ -41,8 +42,5 @@ const char *api_value_text(const cJSON *item, char out[API_VALUE]);
 
 /* A FunctionStatus of OpenFaaS. */
 cJSON *api_function_json(const struct exchange *x, const struct function_entry *e);
-
-/* What runs now: {"name":…,"parameters":[…]} as the original answers, and more. */
-cJSON *api_scheduler_json(struct engine *e);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "host/api/api.h"
 #include "host/log.h"
-#include "host/node.h"
+#include "host/own_scheduler.h"
 #include "host/route.h"
 
 enum { MOST_SLOTS = 65536, MOST_QUEUE = 1000000 };
@@ -51,7 +51,19 @@ static void add_peers(cJSON *json, struct node *n)
     }
 }
 
-static void add_functions(cJSON *json, const struct function_table *t)
+static void add_limits(cJSON *row, struct node *n, const struct function *f)
+{
+    const struct own_scheduler *own = own_scheduler_of(f);
+    struct engine_current now = {.full = ""};
+
+    if (own)
+        engine_describe(own->engine, &now);
+    cJSON_AddStringToObject(row, "scheduler", now.full);
+    cJSON_AddNumberToObject(row, "slots", n->share[f->id].limit);
+    cJSON_AddNumberToObject(row, "running", n->share[f->id].running);
+}
+
+static void add_functions(cJSON *json, struct node *n, const struct function_table *t)
 {
     cJSON *list = cJSON_AddArrayToObject(json, "functions");
 
@@ -65,6 +77,7 @@ static void add_functions(cJSON *json, const struct function_table *t)
         cJSON_AddStringToObject(row, "name", f->config->name);
         cJSON_AddStringToObject(row, "runtime", f->runtime->name);
         cJSON_AddStringToObject(row, "state", f->program ? state : f->error);
+        add_limits(row, n, f);
         cJSON_AddItemToArray(list, row);
     }
 }
@@ -99,7 +112,7 @@ static void answer_get(struct exchange *x)
     config_each_key(add_setting, (void *[]){n, cJSON_AddObjectToObject(json, "settings")});
     pthread_mutex_unlock(&n->admin);
     add_peers(json, n);
-    add_functions(json, x->shard->functions);
+    add_functions(json, n, x->shard->functions);
     exchange_json(x, MHD_HTTP_OK, json);
 }
 

@@ -292,6 +292,12 @@ static void answer_post(struct exchange *x)
 
     if (!w || api_read_selection(x, json, w))
         goto end;
+    if (w->function) {
+        exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
+                       "Passed input is not correct or malformed: a learner is the node's, not a "
+                       "function's; allowed: name, parameters");
+        goto end;
+    }
     pthread_mutex_lock(&n->admin);
     node_learner_leaves(n);
     if (engine_select_learner(n->engine, w->selection.name[0] ? &w->selection : NULL, err)) {

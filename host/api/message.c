@@ -1,35 +1,62 @@
 /*
- * message.c - POST /peer/message/SCHEDULER: what a peer's scheduler tells the one of its
- * name here.  Whatever the answer is, it tells this node's load.
+ * message.c - POST /peer/message/SCHEDULER[?function=NAME]: what a peer's scheduler tells the
+ * one of its name here.  Whatever the answer is, it tells this node's load.
  */
 #include <microhttpd.h>
 #include <string.h>
 
 #include "host/job.h"
+#include "host/own_scheduler.h"
 #include "host/route.h"
 #include "host/wire.h"
 
 enum { NAME = 64, NAME_SHOWN = 63 };
 
-static void deliver(struct exchange *x, uint32_t from)
+/* Who is to hear it: the node's scheduler, or who decides for the function that is named;
+ * NULL when there is none. */
+static struct engine *listener_of(const struct exchange *x, const char *function)
 {
-    struct engine *e = x->shard->node->engine;
-    const struct buf *b = &x->request.body;
+    const struct function *f =
+        function ? function_table_find(x->shard->functions, function, strlen(function)) : NULL;
+
+    if (function && !f)
+        return NULL;
+    return f ? engine_of(x->shard->node, f) : x->shard->node->engine;
+}
+
+static void say_unheard(struct exchange *x, struct engine *e, const char *function)
+{
     int n = (int)strcspn(x->rest, "?");
     struct engine_current now;
+
+    if (!e) {
+        exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND, "no function '%.*s' here",
+                       NAME_SHOWN, function);
+        return;
+    }
+    engine_describe(e, &now);
+    exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND,
+                   "no scheduler '%.*s' listens here; this node runs '%s'%s%.*s",
+                   n < NAME_SHOWN ? n : NAME_SHOWN, x->rest, now.plugin,
+                   function ? " for function " : "", NAME_SHOWN, function ? function : "");
+}
+
+static void deliver(struct exchange *x, uint32_t from)
+{
+    const char *function =
+        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "function");
+    struct engine *e = listener_of(x, function);
+    const struct buf *b = &x->request.body;
     char name[NAME];
 
-    snprintf(name, sizeof(name), "%.*s", n, x->rest);
-    if (engine_hear(e, from, name, b->data, (uint32_t)b->len)) {
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(x->rest, "?"), x->rest);
+    if (e && engine_hear(e, from, name, b->data, (uint32_t)b->len)) {
         metrics_count(&x->shard->metrics, COUNT_MESSAGES_HEARD);
         x->response.status = MESSAGE_HEARD;
         return;
     }
     metrics_count(&x->shard->metrics, COUNT_MESSAGES_UNHEARD);
-    engine_describe(e, &now);
-    exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND,
-                   "no scheduler '%.*s' listens here; this node runs '%s'",
-                   n < NAME_SHOWN ? n : NAME_SHOWN, x->rest, now.plugin);
+    say_unheard(x, e, function);
 }
 
 void api_message(struct exchange *x)

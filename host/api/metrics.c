@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/api/metrics.h"
 #include "host/node.h"
 #include "host/route.h"
 #include "host/runtimes/openfaas_gateway.h"
@@ -21,15 +22,15 @@ static uint64_t sum(const struct node *n, enum counter c)
     return total;
 }
 
-static void say(struct buf *b, const char *name, const char *type, const char *help)
+void metrics_say(struct buf *b, const char *name, const char *type, const char *help)
 {
     buf_printf(b, "# HELP p2pfaas_%s %s\n# TYPE p2pfaas_%s %s\n", name, help, name, type);
 }
 
-static void single(struct buf *b, const char *name, const char *type, const char *help,
-                   double value)
+void metrics_single(struct buf *b, const char *name, const char *type, const char *help,
+                    double value)
 {
-    say(b, name, type, help);
+    metrics_say(b, name, type, help);
     buf_printf(b, "p2pfaas_%s %.17g\n", name, value);
 }
 
@@ -128,14 +129,15 @@ static void cold_starts_of(struct buf *b, struct node *n, uint32_t id)
 
 static void write_requests(struct buf *b, struct node *n)
 {
-    say(b, "requests_total", "counter",
-        "invocations answered, by function, HTTP status and where they ran");
+    metrics_say(b, "requests_total", "counter",
+                "invocations answered, by function, HTTP status and where they ran");
     for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
         requests_of(b, n, id);
-    say(b, "request_seconds", "histogram", "from a complete request to its answer");
+    metrics_say(b, "request_seconds", "histogram", "from a complete request to its answer");
     for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
         histogram_of(b, n, id);
-    say(b, "cold_start_seconds", "summary",
+    metrics_say(
+        b, "cold_start_seconds", "summary",
         "of the calls that waited for a container: until it was created, started, ready, and "
         "had answered");
     for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
@@ -147,44 +149,36 @@ static void count_refused(void *ctx, const struct catalog_row *row)
     *(unsigned *)ctx += row->error != NULL;
 }
 
-static void write_decisions(struct buf *b, struct node *n)
+static void write_plugins(struct buf *b, struct node *n)
 {
     unsigned refused = 0;
-    static const char *const actions[] = {"local", "forward", "reject", "probe", "wait", "done"};
-    struct engine_stats s;
 
-    engine_stats(n->engine, &s);
-    say(b, "decisions_total", "counter", "actions that the schedulers returned");
-    for (unsigned i = 0; i <= P2P_DONE; i++)
-        buf_printf(b, "p2pfaas_decisions_total{action=\"%s\"} %llu\n", actions[i],
-                   (unsigned long long)s.decisions[i]);
-    say(b, "plugin_misbehaviour_total", "counter",
-        "answers against the rules, each replaced: by the fallback, an action that a learner "
-        "may choose, or no choice of a learner");
-    for (unsigned i = 0; i < MISBEHAVED_KINDS; i++)
-        buf_printf(b, "p2pfaas_plugin_misbehaviour_total{kind=\"%s\"} %llu\n",
-                   misbehaviour_name((enum misbehaviour)i), (unsigned long long)s.misbehaved[i]);
-    single(b, "decision_fallbacks_total", "counter", "decisions ended by the fallback action",
-           (double)s.fallbacks);
-    single(b, "scheduler_selections_total", "counter", "schedulers selected since the start",
-           (double)s.selections);
-    single(b, "scheduler_selections_failed_total", "counter", "selections refused",
-           (double)s.failed_selections);
-    single(b, "plugin_outcomes_dropped_total", "counter",
-           "outcomes not told to an instance that was drained by force",
-           (double)s.outcomes_dropped);
-    single(b, "plugin_instances", "gauge", "scheduler instances, the current and retired ones",
-           s.instances);
-    single(b, "plugin_modules", "gauge", "plugin modules mapped", module_count());
+    metrics_single(b, "plugin_modules", "gauge", "plugin modules mapped", module_count());
     catalog_each(n->catalog, count_refused, &refused);
-    single(b, "plugin_files_refused", "gauge", "files in the plugin folder that cannot be used",
-           refused);
+    metrics_single(b, "plugin_files_refused", "gauge",
+                   "files in the plugin folder that cannot be used", refused);
+}
+
+static void write_slots_of_functions(struct buf *b, const struct shard *s)
+{
+    const struct function_table *t = s->functions;
+    const struct slot_share *share = s->node->share;
+
+    metrics_say(b, "function_slots", "gauge", "jobs of a function that may run at once here");
+    for (unsigned i = 0; i < t->n; i++)
+        if (share[t->entries[i].function->id].limit)
+            buf_printf(b, "p2pfaas_function_slots{function=\"%s\"} %u\n",
+                       t->entries[i].config->name, share[t->entries[i].function->id].limit);
+    metrics_say(b, "function_slots_running", "gauge", "jobs of a function running now");
+    for (unsigned i = 0; i < t->n; i++)
+        buf_printf(b, "p2pfaas_function_slots_running{function=\"%s\"} %u\n",
+                   t->entries[i].config->name, share[t->entries[i].function->id].running);
 }
 
 static void write_node(struct buf *b, struct node *n)
 {
-    single(b, "streams", "gauge", "logs that are being read", n->streams);
-    say(b, "probes_total", "counter", "peers asked for their load");
+    metrics_single(b, "streams", "gauge", "logs that are being read", n->streams);
+    metrics_say(b, "probes_total", "counter", "peers asked for their load");
     buf_printf(b,
                "p2pfaas_probes_total{answer=\"ok\"} %llu\n"
                "p2pfaas_probes_total{answer=\"timeout\"} %llu\n"
@@ -192,7 +186,8 @@ static void write_node(struct buf *b, struct node *n)
                (unsigned long long)sum(n, COUNT_PROBES_OK),
                (unsigned long long)sum(n, COUNT_PROBES_TIMEOUT),
                (unsigned long long)sum(n, COUNT_PROBES_GONE));
-    say(b, "forwards_total", "counter", "jobs sent to peers, and those that came back unrun");
+    metrics_say(b, "forwards_total", "counter",
+                "jobs sent to peers, and those that came back unrun");
     buf_printf(b,
                "p2pfaas_forwards_total{what=\"sent\"} %llu\n"
                "p2pfaas_forwards_total{what=\"refused\"} %llu\n"
@@ -202,7 +197,8 @@ static void write_node(struct buf *b, struct node *n)
                (unsigned long long)sum(n, COUNT_FORWARDS_REFUSED),
                (unsigned long long)sum(n, COUNT_FORWARDS_FAILED),
                (unsigned long long)sum(n, COUNT_FORWARDS_UNFIT));
-    say(b, "messages_total", "counter",
+    metrics_say(
+        b, "messages_total", "counter",
         "what schedulers tell each other: sent, and of those refused (nobody there listens) or "
         "lost (no answer); dropped, too many were under way; heard and unheard, from peers");
     buf_printf(b,
@@ -218,22 +214,26 @@ static void write_node(struct buf *b, struct node *n)
                (unsigned long long)n->messages.dropped,
                (unsigned long long)sum(n, COUNT_MESSAGES_HEARD),
                (unsigned long long)sum(n, COUNT_MESSAGES_UNHEARD));
-    single(b, "peer_requests_total", "counter", "invocations that came from peers",
-           (double)sum(n, COUNT_PEER_REQUESTS));
-    single(b, "cold_starts_total", "counter", "invocations that waited for their program to start",
-           (double)sum(n, COUNT_COLD_STARTS));
-    single(b, "clients_gone_total", "counter", "jobs cancelled because the client hung up",
-           (double)sum(n, COUNT_CLIENTS_GONE));
-    single(b, "bad_requests_total", "counter", "requests refused before there was a job",
-           (double)sum(n, COUNT_BAD_REQUESTS));
-    single(b, "slots", "gauge", "functions that may run at once", n->slots.limit);
-    single(b, "slots_running", "gauge", "functions running now", n->slots.running);
-    single(b, "queue_limit", "gauge", "jobs that may wait for a slot", n->slots.queue_limit);
-    single(b, "queue_length", "gauge", "jobs waiting for a slot", n->slots.queued);
-    single(b, "body_bytes_held", "gauge", "bytes of request bodies", (double)n->memory_held);
-    single(b, "reloads_total", "counter", "configurations applied after SIGHUP", n->reloads);
-    single(b, "reloads_failed_total", "counter", "configurations refused after SIGHUP",
-           n->reload_failures);
+    metrics_single(b, "peer_requests_total", "counter", "invocations that came from peers",
+                   (double)sum(n, COUNT_PEER_REQUESTS));
+    metrics_single(b, "cold_starts_total", "counter",
+                   "invocations that waited for their program to start",
+                   (double)sum(n, COUNT_COLD_STARTS));
+    metrics_single(b, "clients_gone_total", "counter", "jobs cancelled because the client hung up",
+                   (double)sum(n, COUNT_CLIENTS_GONE));
+    metrics_single(b, "bad_requests_total", "counter", "requests refused before there was a job",
+                   (double)sum(n, COUNT_BAD_REQUESTS));
+    metrics_single(b, "slots", "gauge", "functions that may run at once", n->slots.limit);
+    metrics_single(b, "slots_running", "gauge", "functions running now", n->slots.running);
+    metrics_single(b, "queue_limit", "gauge", "jobs that may wait for a slot",
+                   n->slots.queue_limit);
+    metrics_single(b, "queue_length", "gauge", "jobs waiting for a slot", n->slots.queued);
+    metrics_single(b, "body_bytes_held", "gauge", "bytes of request bodies",
+                   (double)n->memory_held);
+    metrics_single(b, "reloads_total", "counter", "configurations applied after SIGHUP",
+                   n->reloads);
+    metrics_single(b, "reloads_failed_total", "counter", "configurations refused after SIGHUP",
+                   n->reload_failures);
 }
 
 static void write_learner(struct buf *b, struct node *n)
@@ -241,10 +241,12 @@ static void write_learner(struct buf *b, struct node *n)
     struct learner_stats s;
 
     engine_learner_stats(n->engine, &s);
-    single(b, "learner_choices_total", "counter", "choices of learners, each opens an episode",
-           (double)s.choices);
-    single(b, "learner_episodes", "gauge", "choices that wait for their reward", (double)s.open);
-    say(b, "learner_episodes_ended_total", "counter",
+    metrics_single(b, "learner_choices_total", "counter",
+                   "choices of learners, each opens an episode", (double)s.choices);
+    metrics_single(b, "learner_episodes", "gauge", "choices that wait for their reward",
+                   (double)s.open);
+    metrics_say(
+        b, "learner_episodes_ended_total", "counter",
         "episodes that ended rewarded, without a reward in time, or because too many were open");
     buf_printf(b,
                "p2pfaas_learner_episodes_ended_total{how=\"rewarded\"} %llu\n"
@@ -252,66 +254,55 @@ static void write_learner(struct buf *b, struct node *n)
                "p2pfaas_learner_episodes_ended_total{how=\"crowded\"} %llu\n",
                (unsigned long long)s.rewards[REWARD_TAKEN], (unsigned long long)s.expired,
                (unsigned long long)s.crowded);
-    say(b, "learner_rewards_dropped_total", "counter", "rewards that were not taken");
+    metrics_say(b, "learner_rewards_dropped_total", "counter", "rewards that were not taken");
     for (unsigned i = REWARD_TAKEN + 1; i < REWARD_VERDICTS; i++)
         buf_printf(b, "p2pfaas_learner_rewards_dropped_total{why=\"%s\"} %llu\n",
                    reward_verdict_name((enum reward_verdict)i), (unsigned long long)s.rewards[i]);
-    single(b, "learner_choices_awaited", "gauge",
-           "choices that a learner outside of the node still has to make", (double)s.awaited);
-    say(b, "learner_awaited_total", "counter",
+    metrics_single(b, "learner_choices_awaited", "gauge",
+                   "choices that a learner outside of the node still has to make",
+                   (double)s.awaited);
+    metrics_say(
+        b, "learner_awaited_total", "counter",
         "how those ended: chosen; none, the learner has no answer; late, the time to wait was "
         "over; stale, not possible any more; left, the job ended before; unawaited, by a "
         "scheduler that does not wait");
     for (unsigned i = 0; i < PENDING_ENDS; i++)
         buf_printf(b, "p2pfaas_learner_awaited_total{end=\"%s\"} %llu\n",
                    pending_end_name((enum pending_end)i), (unsigned long long)s.pending[i]);
-    say(b, "learner_requests_total", "counter",
-        "requests of learners: sent, and of those lost (no answer); refused, not sent");
+    metrics_say(b, "learner_requests_total", "counter",
+                "requests of learners: sent, and of those lost (no answer); refused, not sent");
     buf_printf(b,
                "p2pfaas_learner_requests_total{what=\"sent\"} %llu\n"
                "p2pfaas_learner_requests_total{what=\"lost\"} %llu\n"
                "p2pfaas_learner_requests_total{what=\"refused\"} %llu\n",
                (unsigned long long)n->learner_http.sent, (unsigned long long)n->learner_http.lost,
                (unsigned long long)n->learner_http.refused);
-    single(b, "learner_batches_total", "counter", "times that learners learned", (double)s.batches);
-    single(b, "learner_transitions_total", "counter", "rewarded choices that were learned",
-           (double)s.transitions);
-    single(b, "learner_selections_total", "counter", "learners selected since the start",
-           (double)s.selections);
-    single(b, "learner_selections_failed_total", "counter", "selections of learners refused",
-           (double)s.failed_selections);
-    single(b, "learner_instances", "gauge", "learners, the current and those of retired schedulers",
-           s.instances);
-    single(b, "learner_rewards_bad_total", "counter",
-           "rewards from outside that could not be read or used", (double)n->learner.bad_rewards);
-    single(b, "learner_saves_total", "counter", "times that the learner was saved",
-           n->learner.saves);
-    single(b, "learner_saves_failed_total", "counter", "times that it could not be",
-           n->learner.save_failures);
+    metrics_single(b, "learner_batches_total", "counter", "times that learners learned",
+                   (double)s.batches);
+    metrics_single(b, "learner_transitions_total", "counter", "rewarded choices that were learned",
+                   (double)s.transitions);
+    metrics_single(b, "learner_selections_total", "counter", "learners selected since the start",
+                   (double)s.selections);
+    metrics_single(b, "learner_selections_failed_total", "counter",
+                   "selections of learners refused", (double)s.failed_selections);
+    metrics_single(b, "learner_instances", "gauge",
+                   "learners, the current and those of retired schedulers", s.instances);
+    metrics_single(b, "learner_rewards_bad_total", "counter",
+                   "rewards from outside that could not be read or used",
+                   (double)n->learner.bad_rewards);
+    metrics_single(b, "learner_saves_total", "counter", "times that the learner was saved",
+                   n->learner.saves);
+    metrics_single(b, "learner_saves_failed_total", "counter", "times that it could not be",
+                   n->learner.save_failures);
 }
 
-/* Of the plugins' own. */
-struct own_metrics {
-    struct buf *b;
-    const char *whose;
-};
-
-static void write_plugin_metric(void *ctx, const char *name, const char *help, bool is_gauge,
-                                double value)
+static void write_learner_metric(void *ctx, const char *name, const char *help, bool is_gauge,
+                                 double value)
 {
-    const struct own_metrics *own = ctx;
-    char full[96], clean[256], escaped[2 * sizeof(clean)];
-    size_t n = 0;
+    char full[METRICS_OWN_NAME], clean[METRICS_OWN_HELP];
 
-    snprintf(full, sizeof(full), "%s_metric_%.64s", own->whose, name);
-    utf8_clean(clean, sizeof(clean), help);
-    for (const char *c = clean; *c; c++) {
-        if (*c == '\\' || *c == '\n')
-            escaped[n++] = '\\';
-        escaped[n++] = *c == '\n' ? 'n' : *c;
-    }
-    escaped[n] = '\0';
-    single(own->b, full, is_gauge ? "gauge" : "counter", escaped, value);
+    metrics_own("learner", name, help, full, clean);
+    metrics_single(ctx, full, is_gauge ? "gauge" : "counter", clean, value);
 }
 
 static void write_discovery_metric(void *ctx, const char *name, const char *help, bool is_gauge,
@@ -320,7 +311,7 @@ static void write_discovery_metric(void *ctx, const char *name, const char *help
     char full[64];
 
     snprintf(full, sizeof(full), "discovery_%.40s%s", name, is_gauge ? "" : "_total");
-    single(ctx, full, is_gauge ? "gauge" : "counter", help, value);
+    metrics_single(ctx, full, is_gauge ? "gauge" : "counter", help, value);
 }
 
 static void write_peers(struct buf *b, struct node *n)
@@ -328,7 +319,7 @@ static void write_peers(struct buf *b, struct node *n)
     uint32_t up, down;
 
     peers_count(&n->peers, &up, &down);
-    say(b, "peers", "gauge", "other nodes that are known");
+    metrics_say(b, "peers", "gauge", "other nodes that are known");
     buf_printf(b, "p2pfaas_peers{state=\"up\"} %u\np2pfaas_peers{state=\"down\"} %u\n", up, down);
 }
 
@@ -339,16 +330,16 @@ static void write_openfaas(struct buf *b, struct node *n)
     if (!n->openfaas)
         return;
     openfaas_stats(n->openfaas, &s);
-    single(b, "openfaas_up", "gauge", "1: the OpenFaaS gateway told its functions when last asked",
+    metrics_single(b, "openfaas_up", "gauge", "1: the OpenFaaS gateway told its functions when last asked",
            s.up);
-    single(b, "openfaas_functions", "gauge", "functions of its last list that this node can call",
+    metrics_single(b, "openfaas_functions", "gauge", "functions of its last list that this node can call",
            s.listed);
-    say(b, "openfaas_lists_total", "counter", "times that it was asked for its functions");
+    metrics_say(b, "openfaas_lists_total", "counter", "times that it was asked for its functions");
     buf_printf(b,
                "p2pfaas_openfaas_lists_total{answer=\"ok\"} %llu\n"
                "p2pfaas_openfaas_lists_total{answer=\"failed\"} %llu\n",
                (unsigned long long)s.lists, (unsigned long long)s.lists_failed);
-    say(b, "openfaas_deployments_total", "counter", "times that a function was deployed there");
+    metrics_say(b, "openfaas_deployments_total", "counter", "times that a function was deployed there");
     buf_printf(b,
                "p2pfaas_openfaas_deployments_total{answer=\"ok\"} %llu\n"
                "p2pfaas_openfaas_deployments_total{answer=\"failed\"} %llu\n",
@@ -357,15 +348,17 @@ static void write_openfaas(struct buf *b, struct node *n)
 
 static void write_access(struct buf *b, const struct access *a)
 {
-    say(b, "auth_refused_total", "counter", "messages of peers and discovery that were not taken");
+    metrics_say(b, "auth_refused_total", "counter",
+                "messages of peers and discovery that were not taken");
     for (unsigned i = AUTH_UNSIGNED; i < AUTH_VERDICTS; i++)
         buf_printf(b, "p2pfaas_auth_refused_total{why=\"%s\"} %llu\n",
                    auth_verdict_name((enum auth_verdict)i), (unsigned long long)a->messages[i]);
-    say(b, "auth_answers_refused_total", "counter", "answers of peers that were not taken");
+    metrics_say(b, "auth_answers_refused_total", "counter", "answers of peers that were not taken");
     for (unsigned i = AUTH_UNSIGNED; i <= AUTH_FORGED; i++)
         buf_printf(b, "p2pfaas_auth_answers_refused_total{why=\"%s\"} %llu\n",
                    auth_verdict_name((enum auth_verdict)i), (unsigned long long)a->answers[i]);
-    say(b, "access_refused_total", "counter", "callers that may not do what they asked for");
+    metrics_say(b, "access_refused_total", "counter",
+                "callers that may not do what they asked for");
     for (unsigned i = 0; i < ACCESS_REFUSALS; i++)
         buf_printf(b, "p2pfaas_access_refused_total{why=\"%s\"} %llu\n",
                    access_refusal_name((enum access_refusal)i), (unsigned long long)a->refusals[i]);
@@ -377,15 +370,17 @@ void api_metrics(struct exchange *x)
     struct buf *b = &x->response.body;
 
     write_requests(b, n);
-    write_decisions(b, n);
+    metrics_schedulers(b, x->shard);
+    write_plugins(b, n);
     write_learner(b, n);
     write_node(b, n);
+    write_slots_of_functions(b, x->shard);
     write_peers(b, n);
     write_openfaas(b, n);
     write_access(b, &n->access);
     discovery_measure(n, write_discovery_metric, b);
-    engine_plugin_metrics(n->engine, write_plugin_metric, &(struct own_metrics){b, "scheduler"});
-    engine_learner_metrics(n->engine, write_plugin_metric, &(struct own_metrics){b, "learner"});
+    metrics_of_schedulers(b, x->shard);
+    engine_learner_metrics(n->engine, write_learner_metric, b);
     headers_add(&x->response.headers, "Content-Type", "text/plain; version=0.0.4");
     x->response.status = MHD_HTTP_OK;
 }

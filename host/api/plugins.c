@@ -4,19 +4,57 @@
  */
 #include <cjson/cJSON.h>
 #include <microhttpd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/learning.h"
 #include "host/api/api.h"
-#include "host/node.h"
+#include "host/own_scheduler.h"
 #include "host/route.h"
 
 struct listing {
     cJSON *out;
-    const char *wanted; /* one, or NULL for all */
-    struct engine_current now;
+    const char *wanted;         /* one, or NULL for all */
+    struct engine_current *now; /* the schedulers at work: the node's, and those of functions */
+    unsigned n;
+    unsigned instances;
     struct engine_learner learner;
 };
+
+static void look_at(struct listing *l, struct engine *e)
+{
+    struct engine_stats stats;
+
+    engine_describe(e, &l->now[l->n++]);
+    engine_stats(e, &stats);
+    l->instances += stats.instances;
+}
+
+/* Nothing is in use when memory is short. */
+static void look_at_all(struct listing *l, const struct shard *s)
+{
+    const struct function_table *t = s->functions;
+
+    engine_learner_describe(s->node->engine, &l->learner);
+    l->now = calloc(1 + t->n, sizeof(*l->now));
+    if (!l->now)
+        return;
+    look_at(l, s->node->engine);
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct own_scheduler *o = own_scheduler_of(t->entries[i].function);
+
+        if (o)
+            look_at(l, o->engine);
+    }
+}
+
+static bool is_at_work(const struct listing *l, const char *name, const char *hash)
+{
+    for (unsigned i = 0; i < l->n; i++)
+        if (strcmp(l->now[i].plugin, name) == 0 && strcmp(l->now[i].hash, hash) == 0)
+            return true;
+    return false;
+}
 
 static cJSON *parameters_json(const struct p2p_param *table)
 {
@@ -81,8 +119,7 @@ static cJSON *scheduler_json(const struct listing *l, const struct module *m,
                              const struct p2p_scheduler *s)
 {
     const struct kept k = {"scheduler", s->name, s->version, s->summary};
-    cJSON *row =
-        row_json(m, &k, strcmp(l->now.plugin, s->name) == 0 && strcmp(l->now.hash, m->hash) == 0);
+    cJSON *row = row_json(m, &k, is_at_work(l, s->name, m->hash));
 
     cJSON_AddItemToObject(row, "aliases", aliases_json(s));
     cJSON_AddItemToObject(row, "parameters", parameters_json(s->params));
@@ -134,17 +171,15 @@ void api_plugins(struct exchange *x)
 {
     struct node *n = x->shard->node;
     struct listing l = {.out = cJSON_CreateArray()};
-    struct engine_stats stats;
     cJSON *json = cJSON_CreateObject();
 
-    engine_describe(n->engine, &l.now);
-    engine_learner_describe(n->engine, &l.learner);
+    look_at_all(&l, x->shard);
     catalog_each(n->catalog, add_row, &l);
-    engine_stats(n->engine, &stats);
     cJSON_AddItemToObject(json, "plugins", l.out);
-    cJSON_AddNumberToObject(json, "instances", stats.instances);
+    cJSON_AddNumberToObject(json, "instances", l.instances);
     cJSON_AddNumberToObject(json, "modules", module_count());
     exchange_json(x, MHD_HTTP_OK, json);
+    free(l.now);
 }
 
 void api_plugin(struct exchange *x)
@@ -155,9 +190,9 @@ void api_plugin(struct exchange *x)
     char err[P2P_ERRLEN];
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(x->rest, "/?"), x->rest);
-    engine_describe(n->engine, &l.now);
-    engine_learner_describe(n->engine, &l.learner);
+    look_at_all(&l, x->shard);
     catalog_each(n->catalog, add_row, &l);
+    free(l.now);
     if (l.out) {
         exchange_json(x, MHD_HTTP_OK, l.out);
     } else {

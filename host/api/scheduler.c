@@ -3,6 +3,9 @@
  *
  *   {"name":"power_of_choices","parameters":{"fanout":2}}            by name
  *   {"name":"PowerOfNScheduler","parameters":["1","2","true","1"]}   the original's form
+ *
+ * With ?function=NAME, or "function":"NAME" in the body, it is that of one function; an empty
+ * name gives the function back to the node's.
  */
 #include <cjson/cJSON.h>
 #include <microhttpd.h>
@@ -11,7 +14,7 @@
 
 #include "host/api/api.h"
 #include "host/log.h"
-#include "host/node.h"
+#include "host/own_scheduler.h"
 #include "host/route.h"
 
 void api_add_value(void *object, const struct p2p_param *p, const char *value)
@@ -47,7 +50,7 @@ static void add_ordered(void *ctx, const struct p2p_param *p, const char *value)
     cJSON_AddItemToArray(o->list, cJSON_CreateString(value));
 }
 
-cJSON *api_scheduler_json(struct engine *e)
+static cJSON *scheduler_json(struct engine *e)
 {
     cJSON *json = cJSON_CreateObject();
     struct engine_current now;
@@ -68,33 +71,95 @@ cJSON *api_scheduler_json(struct engine *e)
     return json;
 }
 
+/* ---- GET ---- */
+
+static void refuse_unknown(struct exchange *x, const char *function)
+{
+    char known[512];
+
+    function_table_names(x->shard->functions, known, sizeof(known));
+    exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND, "no function '%.63s' here; known: %s",
+                   function, known);
+}
+
+static void answer_get(struct exchange *x)
+{
+    const char *name =
+        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "function");
+    const struct function *f =
+        name ? function_table_find(x->shard->functions, name, strlen(name)) : NULL;
+    cJSON *json;
+
+    if (name && !f) {
+        refuse_unknown(x, name);
+        return;
+    }
+    json = scheduler_json(f ? engine_of(x->shard->node, f) : x->shard->node->engine);
+    if (f) {
+        cJSON_AddStringToObject(json, "function", name);
+        cJSON_AddBoolToObject(json, "own", own_scheduler_of(f) != NULL);
+    }
+    exchange_json(x, MHD_HTTP_OK, json);
+}
+
+/* ---- POST, under node.admin ---- */
+
+static void refuse(struct exchange *x, const struct selection *s, const char *why)
+{
+    log_event(LOG_WARN, "scheduler not selected", LOG_STR("name", s->name), LOG_STR("why", why));
+    exchange_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, CODE_GENERIC,
+                   "Bad passed parameters for scheduler: %s", why);
+}
+
+static void select_for_node(struct exchange *x, const struct selection *s)
+{
+    struct node *n = x->shard->node;
+    struct engine_current now;
+    char err[P2P_ERRLEN];
+
+    node_learner_leaves(n);
+    if (engine_select(n->engine, s, err)) {
+        refuse(x, s, err);
+        return;
+    }
+    engine_describe(n->engine, &now);
+    log_event(LOG_INFO, "scheduler selected", LOG_STR("scheduler", now.full),
+              LOG_STR("file", now.file), LOG_INT("generation", now.generation));
+    node_learner_comes(n, &n->config->config);
+    x->response.status = MHD_HTTP_OK;
+}
+
+static void select_for_function(struct exchange *x, const struct selection *s, const char *name)
+{
+    struct node *n = x->shard->node;
+    struct function *f = function_table_find(n->functions, name, strlen(name));
+    char err[P2P_ERRLEN];
+
+    if (!f) {
+        refuse_unknown(x, name);
+    } else if (s->name[0] && own_scheduler_select(n, f, s, err)) {
+        refuse(x, s, err);
+    } else {
+        if (!s->name[0])
+            own_scheduler_give_up(n, f);
+        x->response.status = MHD_HTTP_OK;
+    }
+}
+
 static void answer_post(struct exchange *x)
 {
     struct node *n = x->shard->node;
-    char err[P2P_ERRLEN];
     cJSON *json = api_body(x);
     struct api_selection *w = json ? calloc(1, sizeof(*w)) : NULL;
 
-    if (!w || api_read_selection(x, json, w))
-        goto end;
-    pthread_mutex_lock(&n->admin);
-    node_learner_leaves(n);
-    if (engine_select(n->engine, &w->selection, err)) {
-        log_event(LOG_WARN, "scheduler not selected", LOG_STR("name", w->selection.name),
-                  LOG_STR("why", err));
-        exchange_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, CODE_GENERIC,
-                       "Bad passed parameters for scheduler: %s", err);
-    } else {
-        struct engine_current now;
-
-        engine_describe(n->engine, &now);
-        log_event(LOG_INFO, "scheduler selected", LOG_STR("scheduler", now.full),
-                  LOG_STR("file", now.file), LOG_INT("generation", now.generation));
-        node_learner_comes(n, &n->config->config);
-        x->response.status = MHD_HTTP_OK;
+    if (w && api_read_selection(x, json, w) == 0) {
+        pthread_mutex_lock(&n->admin);
+        if (w->function)
+            select_for_function(x, &w->selection, w->function);
+        else
+            select_for_node(x, &w->selection);
+        pthread_mutex_unlock(&n->admin);
     }
-    pthread_mutex_unlock(&n->admin);
-end:
     free(w);
     cJSON_Delete(json);
 }
@@ -102,7 +167,7 @@ end:
 void api_scheduler(struct exchange *x)
 {
     if (strcmp(x->request.method, "GET") == 0)
-        exchange_json(x, MHD_HTTP_OK, api_scheduler_json(x->shard->node->engine));
+        answer_get(x);
     else
         answer_post(x);
 }

@@ -21,8 +21,8 @@ const char *api_value_text(const cJSON *item, char out[API_VALUE])
 /* A key that nobody knows, or NULL.  What GET adds may come back. */
 static const char *unknown_key(const cJSON *json)
 {
-    static const char *const known[] = {"name", "parameters", "plugin", "file",
-                                        "hash", "generation", "at_work"};
+    static const char *const known[] = {"name",       "parameters", "plugin",   "file", "hash",
+                                        "generation", "at_work",    "function", "own"};
     const cJSON *item;
 
     cJSON_ArrayForEach(item, json)
@@ -41,6 +41,7 @@ int api_read_selection(struct exchange *x, const cJSON *json, struct api_selecti
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
     const cJSON *parameters = cJSON_GetObjectItemCaseSensitive(json, "parameters");
+    const cJSON *function = cJSON_GetObjectItemCaseSensitive(json, "function");
     const char *unknown = cJSON_IsObject(json) ? unknown_key(json) : NULL;
     const cJSON *item;
     uint32_t n = 0;
@@ -48,11 +49,12 @@ int api_read_selection(struct exchange *x, const cJSON *json, struct api_selecti
     if (unknown) {
         exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
                        "Passed input is not correct or malformed: unknown key '%.40s'; allowed: "
-                       "name, parameters",
+                       "name, parameters, function",
                        unknown);
         return -1;
     }
     if (!cJSON_IsObject(json) || (name && !cJSON_IsString(name)) ||
+        (function && !cJSON_IsString(function)) ||
         (parameters && !cJSON_IsArray(parameters) && !cJSON_IsObject(parameters)))
         goto bad;
     cJSON_ArrayForEach(item, parameters)
@@ -66,6 +68,7 @@ int api_read_selection(struct exchange *x, const cJSON *json, struct api_selecti
             goto bad;
         n++;
     }
+    w->function = function ? function->valuestring : NULL;
     w->selection.name = name ? name->valuestring : "";
     w->selection.names = cJSON_IsArray(parameters) ? NULL : w->names;
     w->selection.values = w->values;

@@ -35,13 +35,14 @@ static int setup(void **state)
     snprintf(file, sizeof(file), "%s/asks.so", folder);
     if (mkdir(folder, 0700) || symlink(from, file))
         return -1;
+    node.owner.node = &node;
     slots_init(&node.slots, 1, 0);
     function_names_init(&node.names);
     node.catalog = catalog_new(folder, run_dir, err);
     if (peers_init(&node.peers) || !node.catalog ||
         catalog_scan(node.catalog, NULL, NULL, err) != 1)
         return -1;
-    node.engine = engine_new(node.catalog, &host_world, &node, &settings);
+    node.engine = engine_new(node.catalog, &host_world, &node.owner, &settings);
     return node.engine ? 0 : -1;
 }
 
