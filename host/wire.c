@@ -11,8 +11,8 @@
 
 enum { PREFIX_LEN = sizeof(PREFIX) - 1, LIST_MAX = 1024, OWN_BYTES = 8 * LIST_MAX };
 
-const char *const wire_proven_request[] = {HOPS,    FROM,   REMAINING,      TRACING_ID, BYPASS,
-                                           FORWARD, REJECT, "Content-Type", NULL};
+const char *const wire_proven_request[] = {HOPS,    FROM,   REMAINING,     TRACING_ID,     BYPASS,
+                                           FORWARD, REJECT, LEARNING_TYPE, "Content-Type", NULL};
 const char *const wire_proven_answer[] = {
     OUTCOME,   LOAD,     MAX_LOAD,        QUEUE_LENGTH,    HOPS,
     EXECUTION, QUEUEING, PROBING_LIST,    SCHEDULING_LIST, TOTAL_LIST,

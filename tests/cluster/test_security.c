@@ -88,10 +88,10 @@ static const char *prove(struct auth *a, const struct message *m, struct auth_pr
 }
 
 static struct reply send_proven(struct auth *a, unsigned node, const struct message *m,
-                                const char *body, const char *hops)
+                                const char *body, const char *header_line)
 {
     struct auth_proof asked;
-    const char *headers[] = {prove(a, m, &asked), "Content-Type:", hops, NULL};
+    const char *headers[] = {prove(a, m, &asked), "Content-Type:", header_line, NULL};
 
     return send_method(m->method, node, m->path, body, strlen(body), headers);
 }
@@ -179,6 +179,7 @@ static void test_every_size_method_and_path_is_signed_right(void **state)
     expect(send_method("POST", N1, "/function/cat", "x", 1,
                        (const char *const[]){"X-P2pfaas-Hops: 9", PROOF_HEADER ": v1 0",
                                              "X-P2pfaas-Scheduler-Task-Tracing-Id:  t 1 ",
+                                             "X-P2pfaas-Scheduler-Learning-Task-Type: 1",
                                              "Content-Type: text/plain ", "Content-Type: a/b",
                                              "X-P2pfaas-Scheduler-Bypass;", NULL}),
            200, "x");
@@ -218,6 +219,26 @@ static void test_messages_made_by_hand_are_judged(void **state)
     expect(send_proven(a, N2, &m, "hello", hops_1), 200, "hello");
     auth_free(a);
     auth_free(other);
+}
+
+static void test_nothing_that_is_said_of_a_job_can_be_added(void **state)
+{
+    static const char *const added[] = {
+        "X-P2pfaas-From: n1",
+        "X-P2pfaas-Remaining-Seconds: 9",
+        "X-P2pfaas-Scheduler-Task-Tracing-Id: t",
+        "X-P2pfaas-Scheduler-Bypass: 1",
+        "X-P2pfaas-Scheduler-Learning-Task-Type: 1",
+    };
+    struct auth *a = stranger(SECRET);
+    struct message m = good;
+
+    (void)state;
+    m.hops = NULL;
+    expect(send_proven(a, N2, &m, "hello", NULL), 200, "hello");
+    for (size_t i = 0; i < sizeof(added) / sizeof(added[0]); i++)
+        is_refused(send_proven(a, N2, &m, "hello", added[i]), 403, "forged", "forged");
+    auth_free(a);
 }
 
 static void test_unsigned_calls_are_refused_with_what_is_missing(void **state)
@@ -485,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_signed_forwards_and_probes_work),
         cmocka_unit_test(test_every_size_method_and_path_is_signed_right),
         cmocka_unit_test(test_messages_made_by_hand_are_judged),
+        cmocka_unit_test(test_nothing_that_is_said_of_a_job_can_be_added),
         cmocka_unit_test(test_unsigned_calls_are_refused_with_what_is_missing),
         cmocka_unit_test(test_a_signed_probe_is_answered_signed),
         cmocka_unit_test(test_recorded_bytes_are_not_taken_again),
