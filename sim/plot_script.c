@@ -112,6 +112,16 @@ static void quoted(FILE *f, const char *text)
     putc('"', f);
 }
 
+/* The text of a tic is a format for its number. */
+static void escaped_format(FILE *f, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        escaped(f, text + i, 1);
+        if (text[i] == '%')
+            putc('%', f);
+    }
+}
+
 /* Wide texts go below the figure, where gnuplot makes as many columns as fit. */
 static void legend(FILE *f, const struct frame *fr)
 {
@@ -146,7 +156,7 @@ static void categories(FILE *f, const struct frame *fr)
         for (const char *line = text; *line; line += len + (line[len] == ' ')) {
             len = fr->aslant ? strlen(line) : plot_line(line, fr->tic_room);
             fputs(line == text ? "" : "\\n", f);
-            escaped(f, line, len);
+            escaped_format(f, line, len);
         }
         fprintf(f, "\" %u", c);
     }

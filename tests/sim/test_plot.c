@@ -439,6 +439,19 @@ static void a_script_draws_boxes_of_categories(void **state)
         "unset output\n");
 }
 
+static void a_percent_sign_is_no_format_of_a_tic(void **state)
+{
+    struct plot_options o;
+    char err[P2P_ERRLEN] = "", *text;
+
+    (void)state;
+    put("points.csv", "point,busy" HEAD "0,50% of 2" TAIL "1,,1,,1,\n1,all" TAIL "1,,1,,1,\n");
+    assert_int_equal(PARSE(&o, err, "r"), 0);
+    text = script_of(&o, NULL, METRIC_LOSS);
+    assert_non_null(strstr(text, "set xtics (\"50%% of 2\" 0, \"all\" 1)"));
+    free(text);
+}
+
 static void schedulers_are_shown_short(void **state)
 {
     struct plot_options o;
@@ -577,6 +590,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_of_many_jobs_are_one_sweep, setup, teardown),
         cmocka_unit_test_setup_teardown(a_single_point_is_drawn_over_time, setup, teardown),
         cmocka_unit_test_setup_teardown(seeds_repeat_an_experiment, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_percent_sign_is_no_format_of_a_tic, setup, teardown),
         cmocka_unit_test_setup_teardown(schedulers_are_shown_short, setup, teardown),
         cmocka_unit_test_setup_teardown(an_axis_may_be_called_like_a_metric, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_result_is_told, setup, teardown),
