@@ -391,6 +391,7 @@ static enum MHD_Result complete(struct exchange *x)
             x->response.status < 500)
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
+    /* Whoever answers later may be writing the response already. */
     if (!x->later.waits && refused(x))
         return send_answer(x);
     enter_state(x, EXCHANGE_WORKING);

@@ -2,6 +2,7 @@
 
 #include "host/ingress.h"
 #include "host/job.h"
+#include "host/route.h"
 
 /* Those at work are in one list of their shard, by the links that open jobs use. */
 static void link_later(struct job *j)
@@ -52,6 +53,8 @@ static void end(struct exchange *x)
     x->later.waits = false;
     x->later.gone = NULL;
     x->close |= x->shard->node->stopping;
+    if (x->route->kind == ROUTE_ANSWER && x->response.status >= 400 && x->response.status < 500)
+        metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     ingress_answer(x);
 }
 
