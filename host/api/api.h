@@ -20,7 +20,7 @@ const char *api_text(const cJSON *json, const char *name);
 struct function;
 /* The function that the path names behind the route's, of a runtime that can be scaled: a
  * reference, or NULL and the exchange answered with 404, 502 or 501. */
-struct function *api_function(struct exchange *x);
+struct function *api_scalable(struct exchange *x);
 
 /* "name": value in a cJSON object, with the type that fits: number, boolean or string.  For
  * engine_parameters() and its like. */

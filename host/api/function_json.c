@@ -64,15 +64,14 @@ cJSON *api_function_json(const struct exchange *x, const struct function_entry *
     const struct node *n = x->shard->node;
     const struct function *f = e->function;
     const cJSON *sent = e->offer->deployment;
-    struct replica_count count = {f->program != NULL, f->program != NULL};
+    struct replica_count count;
     const char *created = api_text(sent, "createdAt");
     cJSON *json = cJSON_CreateObject();
     char runtime[32];
 
     params_format(params_find(config_function_keys, "runtime"), f->config, runtime,
                   sizeof(runtime));
-    if (f->program && f->runtime->count)
-        f->runtime->count(f->program, &count);
+    runtime_count(f->runtime, f->program, &count);
     cJSON_AddStringToObject(json, "name", f->config->name);
     cJSON_AddStringToObject(json, "image", image_of(f->config, runtime));
     cJSON_AddStringToObject(json, "namespace", n->domain);

@@ -18,7 +18,7 @@
 
 enum { MOST_REPLICAS = 1000000, NAME_SHOWN = 63 };
 
-struct function *api_function(struct exchange *x)
+struct function *api_scalable(struct exchange *x)
 {
     struct shard *s = x->shard;
     size_t len = strcspn(x->rest, "/?");
@@ -124,7 +124,7 @@ static void tell(struct exchange *x)
 
 void api_scale(struct exchange *x)
 {
-    struct function *f = api_function(x);
+    struct function *f = api_scalable(x);
     cJSON *json = f ? api_body(x) : NULL;
     int replicas = json ? read_wish(x, json, f) : -1;
     struct wish *w = replicas >= 0 ? malloc(sizeof(*w)) : NULL;

@@ -244,7 +244,7 @@ static int read_query(struct exchange *x, struct measurement *m)
 
 void api_scale_delay(struct exchange *x)
 {
-    struct function *f = api_function(x);
+    struct function *f = api_scalable(x);
     struct measurement *m = f ? calloc(1, sizeof(*m)) : NULL;
 
     if (!f)
