@@ -1,8 +1,6 @@
 #include "host/learner.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -127,43 +125,17 @@ static bool can_save(struct node *n, const char *file)
     return now.at_work && now.saves;
 }
 
-static void *save_aside(void *arg)
+static void on_save(struct task *t)
 {
-    struct node_learner *l = arg;
+    struct node *n = (struct node *)((char *)t - offsetof(struct node, learner.saving.task));
+    const char *file;
 
-    save(l->saving.node, l->saving.file);
-    l->saving.done = true;
-    return NULL;
-}
-
-static void end_saving(struct node_learner *l)
-{
-    if (!l->saving.started)
-        return;
-    pthread_join(l->saving.thread, NULL);
-    free(l->saving.file);
-    l->saving.started = false;
-}
-
-/* On a thread of its own: a disk may take its time. */
-static void begin_saving(struct node *n, const char *file)
-{
-    struct node_learner *l = &n->learner;
-    sigset_t all, before;
-
-    end_saving(l);
-    l->saving.node = n;
-    l->saving.done = false;
-    l->saving.file = strdup(file);
-    if (!l->saving.file)
-        return;
-    /* Signals are the main thread's. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    l->saving.started = pthread_create(&l->saving.thread, NULL, save_aside, l) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!l->saving.started)
-        free(l->saving.file);
+    pthread_mutex_lock(&n->selection);
+    file = n->config->config.learner.file;
+    if (can_save(n, file))
+        save(n, file);
+    pthread_mutex_unlock(&n->selection);
+    n->learner.saving.posted = false;
 }
 
 /* ---- life ---- */
@@ -171,6 +143,7 @@ static void begin_saving(struct node *n, const char *file)
 void node_learner_init(struct node_learner *l)
 {
     training_init(&l->training);
+    l->saving.task.run = on_save;
 }
 
 void node_learner_release(struct node_learner *l)
@@ -268,11 +241,11 @@ void node_learner_start(struct node *n)
     ev_timer_init(&l->pace, on_pace, interval, interval);
     l->pace.data = n;
     l->saved_ns = clock_ns();
-    pthread_mutex_lock(&n->admin);
+    pthread_mutex_lock(&n->selection);
     l->opened = true;
     node_learner_comes(n, &n->config->config);
     keep_pace(n, l->known.at_work);
-    pthread_mutex_unlock(&n->admin);
+    pthread_mutex_unlock(&n->selection);
 }
 
 void node_learner_housekeep(struct node *n)
@@ -284,9 +257,7 @@ void node_learner_housekeep(struct node *n)
 
     engine_learner_describe(n->engine, &now);
     keep_pace(n, now.at_work);
-    if (l->saving.started && l->saving.done)
-        end_saving(l);
-    if (!c->file[0] || c->save_interval == 0 || !now.at_work || !now.saves || l->saving.started ||
+    if (!c->file[0] || c->save_interval == 0 || !now.at_work || !now.saves || l->saving.posted ||
         clock_ns() - l->saved_ns < (uint64_t)c->save_interval)
         return;
     l->saved_ns = clock_ns();
@@ -294,7 +265,8 @@ void node_learner_housekeep(struct node *n)
     if (stats.choices + stats.transitions == l->saved_at)
         return; /* nothing happened; a flash card is not worn for that */
     l->saved_at = stats.choices + stats.transitions;
-    begin_saving(n, c->file);
+    l->saving.posted = true;
+    reactor_post(&n->clerk.reactor, &l->saving.task);
 }
 
 void node_learner_stop(struct node *n)
@@ -303,7 +275,8 @@ void node_learner_stop(struct node *n)
 
     ev_timer_stop(n->shards[0].reactor.loop, &n->learner.pace);
     listener_stop(&n->shards[0].listener[SHARD_LEARNER]);
-    end_saving(&n->learner);
+    pthread_mutex_lock(&n->selection);
     if (n->learner.opened && can_save(n, file))
         save(n, file);
+    pthread_mutex_unlock(&n->selection);
 }

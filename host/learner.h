@@ -1,24 +1,24 @@
 /*
  * learner.h - the learner of a node: its file, and the time that it gets to learn.
  *
- * What it knows is kept in learner.file: every save_interval, on a thread of its own, before
- * another one takes over, and when the node stops.  A file of another learner or of another
+ * What it knows is kept in learner.file: every save_interval, before another one takes over,
+ * and when the node stops; while it runs, by its clerk.  A file of another learner or of another
  * space is not overwritten: it is kept beside, by its name, and taken back with its owner.
  */
 #ifndef HOST_LEARNER_H
 #define HOST_LEARNER_H
 
 #include <ev.h>
-#include <pthread.h>
 
 #include "engine/learning.h"
 #include "host/config.h"
+#include "host/reactor.h"
 #include "host/training.h"
 
 struct node;
 
 struct node_learner {
-    /* Under node.admin. */
+    /* Under node.selection. */
     bool opened;                 /* the node runs; its file may be touched */
     struct engine_learner known; /* the instance that was last seen at work */
     struct learner_settings settings;
@@ -30,11 +30,8 @@ struct node_learner {
     uint64_t saved_ns; /* when it was saved last, or looked at */
     uint64_t saved_at; /* choices and transitions at that time */
     struct {
-        pthread_t thread;
-        bool started;
-        _Atomic bool done;
-        struct node *node;
-        char *file;
+        struct task task;
+        _Atomic bool posted; /* to the clerk, and not done yet */
     } saving;
 };
 
@@ -42,11 +39,11 @@ void node_learner_init(struct node_learner *l);
 void node_learner_release(struct node_learner *l);
 /* Opens learner.port when plugins.yaml names a learner: learner_port.c.  0 or -1. */
 int node_learner_listen(struct node *n, char err[P2P_ERRLEN]);
-/* Saves it now; under node.admin.  0, or -1 with a reason. */
+/* Saves it now; under node.selection.  0, or -1 with a reason. */
 int node_learner_save(struct node *n, char err[P2P_ERRLEN]);
 /* Tells the engine the settings; `first` before anything is selected. */
 void node_learner_configure(struct node *n, const struct config *c, bool first);
-/* Around a selection, under node.admin: saves the one that may be replaced; opens the file
+/* Around a selection, under node.selection: saves the one that may be replaced; opens the file
  * for the one that was not there before. */
 void node_learner_leaves(struct node *n);
 void node_learner_comes(struct node *n, const struct config *c);

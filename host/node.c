@@ -121,6 +121,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     n->file = file;
     n->overrides = overrides;
     n->n_overrides = n_overrides;
+    pthread_mutex_init(&n->selection, NULL);
     pthread_mutex_init(&n->admin, NULL);
     function_names_init(&n->names);
     slots_init(&n->slots, 1, 0);
@@ -207,6 +208,7 @@ void node_release(struct node *n)
     secrets_release(&n->secrets);
     shared_config_unref(n->config);
     pthread_mutex_destroy(&n->admin);
+    pthread_mutex_destroy(&n->selection);
 }
 
 /* ---- reload ---- */
@@ -315,24 +317,29 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
         return -1;
     }
     c->refs = 1;
-    pthread_mutex_lock(&n->admin);
+    pthread_mutex_lock(&n->selection);
     config_each_key(compare, &(struct comparison){.old = &n->config->config, .new = &c->config});
     if (!same_seeds(&n->config->config.discovery, &c->config.discovery))
         log_event(LOG_WARN, "a changed setting needs a restart", LOG_STR("section", "discovery"),
                   LOG_STR("key", "seeds"));
     node_scan_plugins(n);
     /* What can fail comes first, so that a bad file changes nothing. */
+    pthread_mutex_lock(&n->admin);
     table = node_make_functions(n, c, err);
+    pthread_mutex_unlock(&n->admin);
     if (!table)
         goto end;
     if (select_again(n, &c->config, err)) {
         function_table_unref(table);
         goto end;
     }
+    pthread_mutex_lock(&n->admin);
     node_take_functions(n, table);
     n->peers.retry_ns = (uint64_t)c->config.peers.retry;
-    if (peers_configure(&n->peers, c->config.peer, c->config.n_peers, err))
+    if (peers_configure(&n->peers, c->config.peer, c->config.n_peers, err)) {
+        pthread_mutex_unlock(&n->admin);
         goto end; /* out of memory: the peers are as before */
+    }
     settings = node_engine_settings(&c->config);
     engine_configure(n->engine, &settings);
     node_learner_configure(n, &c->config, false);
@@ -348,12 +355,13 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     n->config = shared_config_ref(c);
     own_schedulers_configure(n);
     discovery_changed(n);
+    pthread_mutex_unlock(&n->admin);
     n->reloads++;
     rc = 0;
 end:
     if (rc)
         n->reload_failures++;
-    pthread_mutex_unlock(&n->admin);
+    pthread_mutex_unlock(&n->selection);
     shared_config_unref(c);
     return rc;
 }

@@ -29,8 +29,12 @@ struct engine_owner {
 };
 
 struct node {
-    /* The admin lock serialises everything that changes the node as a whole:
-     * reload, REST configuration; it protects `config`, `functions` and `offers`. */
+    /* Serialises what selects a scheduler or a learner, what touches the learner's file, and a
+     * reload.  It is held while a disk is waited for: the clerk takes it and the main thread on
+     * a reload, no handler.  Taken before admin. */
+    pthread_mutex_t selection;
+    /* Protects `config`, `functions` and `offers`, for moments only; `config` is also safe to
+     * read under `selection`. */
     pthread_mutex_t admin;
     struct shared_config *config;
     struct function_table *functions;

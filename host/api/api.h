@@ -26,17 +26,23 @@ struct function *api_scalable(struct exchange *x);
  * engine_parameters() and its like. */
 void api_add_value(void *object, const struct p2p_param *p, const char *value);
 
-/* {"name":…,"parameters":{…} or […],"function":…}; valid while `json` is. */
+/* The exchange is answered by `work` on the node's clerk, because of a disk.  `work` ends with
+ * later_answer; it sees no headers of the request.  Last call of a handler. */
+void api_leave_to_clerk(struct exchange *x, void (*work)(struct exchange *x));
+
+/* {"name":…,"parameters":{…} or […],"function":…} */
 enum { API_PARAMETERS = 64, API_VALUE = 256 };
 struct api_selection {
+    cJSON *body; /* what the texts below are of */
     const char *names[API_PARAMETERS];
     const char *values[API_PARAMETERS];
     char text[API_PARAMETERS][API_VALUE]; /* of numbers and booleans */
     struct selection selection;
     const char *function; /* whose scheduler it is to be, or NULL */
 };
-/* 0, or -1 with the exchange answered.  *w is zeroed. */
-int api_read_selection(struct exchange *x, const cJSON *json, struct api_selection *w);
+/* Of the request's body; NULL with the exchange answered. */
+struct api_selection *api_read_selection(struct exchange *x);
+void api_free_selection(struct api_selection *w); /* NULL is fine */
 /* A value as text, as plugins.yaml would have it, or NULL. */
 const char *api_value_text(const cJSON *item, char out[API_VALUE]);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host/api/api.h"
+#include "host/later.h"
 #include "host/log.h"
 #include "host/own_scheduler.h"
 #include "host/route.h"
@@ -27,6 +28,12 @@ cJSON *api_body(struct exchange *x)
                    "Passed input is not correct or malformed: not JSON%s%.40s",
                    end && *end ? " near: " : "", end && *end ? end : "");
     return NULL;
+}
+
+void api_leave_to_clerk(struct exchange *x, void (*work)(struct exchange *x))
+{
+    later_begin(x, NULL);
+    later_move(x, &x->shard->node->clerk.reactor, work);
 }
 
 static void add_peers(cJSON *json, struct node *n)

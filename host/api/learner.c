@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/later.h"
 #include "host/learner_text.h"
 #include "host/log.h"
 #include "host/node.h"
@@ -233,12 +234,13 @@ void api_learner_train_batch(struct exchange *x)
 
 /* ---- as a whole ---- */
 
-void api_learner_reset(struct exchange *x)
+/* [the clerk] */
+static void reset(struct exchange *x)
 {
     struct node *n = x->shard->node;
     char err[P2P_ERRLEN];
 
-    pthread_mutex_lock(&n->admin);
+    pthread_mutex_lock(&n->selection);
     if (engine_learner_reset(n->engine, err)) {
         learner_refuse(x, "%s", err);
     } else {
@@ -250,22 +252,35 @@ void api_learner_reset(struct exchange *x)
             node_learner_save(n, err);
         learner_say(x, "");
     }
-    pthread_mutex_unlock(&n->admin);
+    pthread_mutex_unlock(&n->selection);
+    later_answer(x);
 }
 
-void api_learner_save(struct exchange *x)
+void api_learner_reset(struct exchange *x)
+{
+    api_leave_to_clerk(x, reset);
+}
+
+/* [the clerk] */
+static void save(struct exchange *x)
 {
     struct node *n = x->shard->node;
     char err[P2P_ERRLEN];
     int rc;
 
-    pthread_mutex_lock(&n->admin);
+    pthread_mutex_lock(&n->selection);
     rc = node_learner_save(n, err);
-    pthread_mutex_unlock(&n->admin);
+    pthread_mutex_unlock(&n->selection);
     if (rc)
         exchange_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, CODE_GENERIC, "%s", err);
     else
         learner_say(x, "");
+    later_answer(x);
+}
+
+void api_learner_save(struct exchange *x)
+{
+    api_leave_to_clerk(x, save);
 }
 
 static void answer_get(struct exchange *x)
@@ -283,22 +298,14 @@ static void answer_get(struct exchange *x)
     exchange_json(x, MHD_HTTP_OK, json);
 }
 
-static void answer_post(struct exchange *x)
+/* [the clerk] */
+static void select_it(struct exchange *x)
 {
     struct node *n = x->shard->node;
+    struct api_selection *w = x->later.held;
     char err[P2P_ERRLEN];
-    cJSON *json = api_body(x);
-    struct api_selection *w = json ? calloc(1, sizeof(*w)) : NULL;
 
-    if (!w || api_read_selection(x, json, w))
-        goto end;
-    if (w->function) {
-        exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
-                       "Passed input is not correct or malformed: a learner is the node's, not a "
-                       "function's; allowed: name, parameters");
-        goto end;
-    }
-    pthread_mutex_lock(&n->admin);
+    pthread_mutex_lock(&n->selection);
     node_learner_leaves(n);
     if (engine_select_learner(n->engine, w->selection.name[0] ? &w->selection : NULL, err)) {
         log_event(LOG_WARN, "learner not selected", LOG_STR("name", w->selection.name),
@@ -310,10 +317,24 @@ static void answer_post(struct exchange *x)
         node_learner_comes(n, &n->config->config);
         x->response.status = MHD_HTTP_OK;
     }
-    pthread_mutex_unlock(&n->admin);
-end:
-    free(w);
-    cJSON_Delete(json);
+    pthread_mutex_unlock(&n->selection);
+    api_free_selection(w);
+    later_answer(x);
+}
+
+static void answer_post(struct exchange *x)
+{
+    struct api_selection *w = api_read_selection(x);
+
+    if (w && w->function) {
+        exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
+                       "Passed input is not correct or malformed: a learner is the node's, not a "
+                       "function's; allowed: name, parameters");
+        api_free_selection(w);
+    } else if (w) {
+        x->later.held = w;
+        api_leave_to_clerk(x, select_it);
+    }
 }
 
 void api_learner(struct exchange *x)

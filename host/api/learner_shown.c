@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "host/api/learner.h"
+#include "host/later.h"
 #include "host/learner_text.h"
 #include "host/log.h"
 #include "host/node.h"
@@ -67,8 +68,8 @@ static void change_one(void *ctx, const struct p2p_param *p, const char *value)
     c->w.selection.n++;
 }
 
-/* Keys that it does not know are passed over, as in the original. */
-static void change_parameters(struct exchange *x, const cJSON *json)
+/* Keys that it does not know are passed over, as in the original.  [the clerk] */
+static void change_parameters(struct exchange *x)
 {
     struct node *n = x->shard->node;
     struct change *c = calloc(1, sizeof(*c));
@@ -77,11 +78,11 @@ static void change_parameters(struct exchange *x, const cJSON *json)
 
     if (!c) {
         learner_refuse(x, "out of memory");
-        return;
+        goto end;
     }
-    pthread_mutex_lock(&n->admin);
+    pthread_mutex_lock(&n->selection);
     engine_learner_describe(n->engine, &now);
-    c->sent = json;
+    c->sent = x->later.held;
     engine_learner_parameters(n->engine, change_one, c);
     c->w.selection.name = now.plugin;
     c->w.selection.names = c->w.names;
@@ -99,8 +100,11 @@ static void change_parameters(struct exchange *x, const cJSON *json)
             learner_say(x, "");
         }
     }
-    pthread_mutex_unlock(&n->admin);
+    pthread_mutex_unlock(&n->selection);
+end:
     free(c);
+    cJSON_Delete(x->later.held);
+    later_answer(x);
 }
 
 void api_learner_parameters(struct exchange *x)
@@ -112,10 +116,13 @@ void api_learner_parameters(struct exchange *x)
         return;
     }
     json = api_body(x);
-    if (json && !cJSON_IsObject(json))
+    if (cJSON_IsObject(json)) {
+        x->later.held = json;
+        api_leave_to_clerk(x, change_parameters);
+        return;
+    }
+    if (json)
         learner_refuse(x, "the body is no object of parameters: {\"alpha\":0.1,…}");
-    else if (json)
-        change_parameters(x, json);
     cJSON_Delete(json);
 }
 
@@ -273,7 +280,8 @@ static void refuse_size(struct exchange *x)
                    "out of memory, or more than an answer holds; ask for less with ?limit=");
 }
 
-void api_learner_weights(struct exchange *x)
+/* [the clerk] */
+static void tell_weights(struct exchange *x)
 {
     struct knowledge k;
 
@@ -282,6 +290,13 @@ void api_learner_weights(struct exchange *x)
         put_weights(&x->response.body, &k))
         refuse_size(x);
     free_knowledge(&k);
+    later_answer(x);
+}
+
+/* Thousands of states take longer to write than a loop can wait. */
+void api_learner_weights(struct exchange *x)
+{
+    api_leave_to_clerk(x, tell_weights);
 }
 
 /* ---- the policy ---- */
@@ -377,37 +392,58 @@ static int read_one(struct exchange *x, struct knowledge *k, const char *text)
     return 0;
 }
 
-static int read_asked(struct exchange *x, struct knowledge *k)
-{
-    char text[4096];
-    uint64_t limit = 1000;
+struct asked {
+    bool is_text;
+    uint32_t limit;     /* of states */
+    struct knowledge k; /* of the one state that is asked for, or empty */
+};
 
-    *k = (struct knowledge){0};
+/* 0, or -1 with the exchange answered. */
+static int read_asked(struct exchange *x, struct asked *a)
+{
+    const char *accept = learner_header(x, MHD_HTTP_HEADER_ACCEPT);
+    uint64_t limit = 1000;
+    char text[4096];
+
+    a->is_text = accept && strncasecmp(accept, "text/plain", 10) == 0;
     if (query(x, "limit", text, sizeof(text)) &&
         (!learner_read_eid(text, &limit) || limit < 1 || limit > MOST_SHOWN)) {
         learner_refuse(x, "limit is '%.40s'; allowed: 1 to %d", text, MOST_SHOWN);
         return -1;
     }
-    if (query(x, "state", text, sizeof(text)))
-        return read_one(x, k, text);
-    if (read_knowledge(x->shard->node->engine, k, (uint32_t)limit) == 0)
-        return 0;
-    refuse_size(x);
-    return -1;
+    a->limit = (uint32_t)limit;
+    return query(x, "state", text, sizeof(text)) ? read_one(x, &a->k, text) : 0;
+}
+
+/* [the clerk] */
+static void tell_policy(struct exchange *x)
+{
+    struct engine *e = x->shard->node->engine;
+    struct asked *a = x->later.held;
+    struct engine_learner now;
+
+    engine_learner_describe(e, &now);
+    exchange_text(x, MHD_HTTP_OK, a->is_text ? "text/plain" : "application/json", "");
+    if ((a->k.n == 0 && read_knowledge(e, &a->k, a->limit)) ||
+        (a->is_text ? put_table : put_json)(&x->response.body, &a->k, now.plugin))
+        refuse_size(x);
+    free_knowledge(&a->k);
+    free(a);
+    later_answer(x);
 }
 
 void api_learner_policy(struct exchange *x)
 {
-    const char *accept = learner_header(x, MHD_HTTP_HEADER_ACCEPT);
-    bool is_text = accept && strncasecmp(accept, "text/plain", 10) == 0;
-    struct engine_learner now;
-    struct knowledge k;
+    struct asked *a = calloc(1, sizeof(*a));
 
-    engine_learner_describe(x->shard->node->engine, &now);
-    if (read_asked(x, &k) == 0) {
-        exchange_text(x, MHD_HTTP_OK, is_text ? "text/plain" : "application/json", "");
-        if ((is_text ? put_table : put_json)(&x->response.body, &k, now.plugin))
-            refuse_size(x);
+    if (a && read_asked(x, a) == 0) {
+        x->later.held = a;
+        api_leave_to_clerk(x, tell_policy);
+        return;
     }
-    free_knowledge(&k);
+    if (a)
+        free_knowledge(&a->k);
+    else
+        learner_refuse(x, "out of memory");
+    free(a);
 }

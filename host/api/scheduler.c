@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "host/api/api.h"
+#include "host/later.h"
 #include "host/log.h"
 #include "host/own_scheduler.h"
 #include "host/route.h"
@@ -73,11 +74,12 @@ static cJSON *scheduler_json(struct engine *e)
 
 /* ---- GET ---- */
 
-static void refuse_unknown(struct exchange *x, const char *function)
+static void refuse_unknown(struct exchange *x, const struct function_table *t,
+                           const char *function)
 {
     char known[512];
 
-    function_table_names(x->shard->functions, known, sizeof(known));
+    function_table_names(t, known, sizeof(known));
     exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND, "no function '%.63s' here; known: %s",
                    function, known);
 }
@@ -91,7 +93,7 @@ static void answer_get(struct exchange *x)
     cJSON *json;
 
     if (name && !f) {
-        refuse_unknown(x, name);
+        refuse_unknown(x, x->shard->functions, name);
         return;
     }
     json = scheduler_json(f ? engine_of(x->shard->node, f) : x->shard->node->engine);
@@ -102,7 +104,7 @@ static void answer_get(struct exchange *x)
     exchange_json(x, MHD_HTTP_OK, json);
 }
 
-/* ---- POST, under node.admin ---- */
+/* ---- POST: all on the clerk, under node.selection ---- */
 
 static void refuse(struct exchange *x, const struct selection *s, const char *why)
 {
@@ -132,11 +134,18 @@ static void select_for_node(struct exchange *x, const struct selection *s)
 static void select_for_function(struct exchange *x, const struct selection *s, const char *name)
 {
     struct node *n = x->shard->node;
-    struct function *f = function_table_find(n->functions, name, strlen(name));
+    const struct function_table *t;
+    struct function *f;
     char err[P2P_ERRLEN];
 
-    if (!f) {
-        refuse_unknown(x, name);
+    pthread_mutex_lock(&n->admin);
+    t = n->functions; /* NULL at the very end of a stop */
+    f = t ? function_table_find(t, name, strlen(name)) : NULL;
+    if (!t) {
+        exchange_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE,
+                       "the node is stopping");
+    } else if (!f) {
+        refuse_unknown(x, t, name);
     } else if (s->name[0] && own_scheduler_select(n, f, s, err)) {
         refuse(x, s, err);
     } else {
@@ -144,24 +153,29 @@ static void select_for_function(struct exchange *x, const struct selection *s, c
             own_scheduler_give_up(n, f);
         x->response.status = MHD_HTTP_OK;
     }
+    pthread_mutex_unlock(&n->admin);
+}
+
+static void select_it(struct exchange *x)
+{
+    struct node *n = x->shard->node;
+    struct api_selection *w = x->later.held;
+
+    pthread_mutex_lock(&n->selection);
+    if (w->function)
+        select_for_function(x, &w->selection, w->function);
+    else
+        select_for_node(x, &w->selection);
+    pthread_mutex_unlock(&n->selection);
+    api_free_selection(w);
+    later_answer(x);
 }
 
 static void answer_post(struct exchange *x)
 {
-    struct node *n = x->shard->node;
-    cJSON *json = api_body(x);
-    struct api_selection *w = json ? calloc(1, sizeof(*w)) : NULL;
-
-    if (w && api_read_selection(x, json, w) == 0) {
-        pthread_mutex_lock(&n->admin);
-        if (w->function)
-            select_for_function(x, &w->selection, w->function);
-        else
-            select_for_node(x, &w->selection);
-        pthread_mutex_unlock(&n->admin);
-    }
-    free(w);
-    cJSON_Delete(json);
+    x->later.held = api_read_selection(x);
+    if (x->later.held)
+        api_leave_to_clerk(x, select_it);
 }
 
 void api_scheduler(struct exchange *x)

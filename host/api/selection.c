@@ -3,6 +3,7 @@
  */
 #include <cjson/cJSON.h>
 #include <microhttpd.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/api/api.h"
@@ -37,7 +38,8 @@ static const char *unknown_key(const cJSON *json)
     return NULL;
 }
 
-int api_read_selection(struct exchange *x, const cJSON *json, struct api_selection *w)
+/* 0, or -1 with the exchange answered. */
+static int read_body(struct exchange *x, const cJSON *json, struct api_selection *w)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
     const cJSON *parameters = cJSON_GetObjectItemCaseSensitive(json, "parameters");
@@ -79,4 +81,31 @@ bad:
                    "Passed input is not correct or malformed: expected {\"name\":\"…\","
                    "\"parameters\":{\"name\":value,…}} or a list of strings in order");
     return -1;
+}
+
+struct api_selection *api_read_selection(struct exchange *x)
+{
+    cJSON *body = api_body(x);
+    struct api_selection *w;
+
+    if (!body)
+        return NULL;
+    w = calloc(1, sizeof(*w));
+    if (!w) {
+        cJSON_Delete(body);
+        exchange_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, CODE_GENERIC, "out of memory");
+        return NULL;
+    }
+    w->body = body;
+    if (read_body(x, body, w) == 0)
+        return w;
+    api_free_selection(w);
+    return NULL;
+}
+
+void api_free_selection(struct api_selection *w)
+{
+    if (w)
+        cJSON_Delete(w->body);
+    free(w);
 }

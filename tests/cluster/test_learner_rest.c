@@ -1,4 +1,6 @@
 /* The learner asked, taught and looked at over HTTP, as that of the original and as ours. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -470,6 +472,50 @@ static void test_a_restart_keeps_weights_and_epsilon(void **state)
     ends();
 }
 
+struct saving {
+    struct reply reply;
+    _Atomic bool answered;
+};
+
+static void *save_it(void *arg)
+{
+    struct saving *s = arg;
+
+    s->reply = post_text(0, "/learner/save", "");
+    s->answered = true;
+    return NULL;
+}
+
+/* Who opens a FIFO to write waits for one who reads. */
+static void test_a_slow_disk_keeps_nobody_else_waiting(void **state)
+{
+    struct saving s = {.answered = false};
+    char slow[160];
+    pthread_t thread;
+    int fd;
+
+    (void)state;
+    begin(SCHEDULER("") LEARNER(""));
+    snprintf(slow, sizeof(slow), "%s.new", file);
+    assert_int_equal(mkfifo(slow, 0600), 0);
+    assert_int_equal(pthread_create(&thread, NULL, save_it, &s), 0);
+    for (int i = 0; i < 50; i++) {
+        expect(get(0, "/readyz"), 200, NULL);
+        expect(get(0, "/cluster"), 200, NULL);
+        expect(get(0, "/configuration"), 200, NULL);
+        expect(post_text(0, "/configuration", "{\"queue_length_max\":9}"), 200, NULL);
+    }
+    assert_false(s.answered);
+    fd = open(slow, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(fd >= 0);
+    pthread_join(thread, NULL);
+    expect(s.reply, 500, slow); /* a FIFO is no disk */
+    close(fd);
+    unlink(slow);
+    expect(post_text(0, "/learner/save", ""), 200, "");
+    ends();
+}
+
 static void test_a_port_that_is_taken_is_told(void **state)
 {
     char command[600], said[4096];
@@ -511,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_the_policy_is_readable),
         cmocka_unit_test(test_parameters_and_selections),
         cmocka_unit_test(test_a_restart_keeps_weights_and_epsilon),
+        cmocka_unit_test(test_a_slow_disk_keeps_nobody_else_waiting),
         cmocka_unit_test(test_a_port_that_is_taken_is_told),
     };
 
