@@ -9,10 +9,14 @@
 
 #include "tests/cluster/fixture.h"
 
+static char functions[4096];
+
 static int start(void **state)
 {
     (void)state;
-    fixture_start(1, fixture_functions, NULL);
+    snprintf(functions, sizeof(functions), "%s  long: {command: [sleep, '2']}\n",
+             fixture_functions);
+    fixture_start(1, functions, NULL);
     return 0;
 }
 
@@ -23,12 +27,12 @@ static int stop(void **state)
     return 0;
 }
 
-static void write_config(const char *before, const char *functions)
+static void write_config(const char *before, const char *after)
 {
     FILE *f = fopen(cluster.config, "we");
 
     assert_non_null(f);
-    fprintf(f, "%s%s", before, functions);
+    fprintf(f, "%s%s", before, after);
     fclose(f);
 }
 
@@ -101,7 +105,7 @@ static void test_a_reload_takes_functions_limits_and_scheduler(void **state)
 
     (void)state;
     expect(get(0, "/function/fresh"), 404, NULL);
-    write_config("node: {slots: 3}\nscheduler: {plugin: random}\n", fixture_functions);
+    write_config("node: {slots: 3}\nscheduler: {plugin: random}\n", functions);
     {
         FILE *f = fopen(cluster.config, "ae");
 
@@ -121,7 +125,7 @@ static void test_a_wrong_reload_changes_nothing(void **state)
     double before = metric(0, "p2pfaas_reloads_failed_total");
 
     (void)state;
-    write_config("node: {slots: 5}\nscheduler: {plugin: nobody}\n", fixture_functions);
+    write_config("node: {slots: 5}\nscheduler: {plugin: nobody}\n", functions);
     kill(cluster.node[0].pid, SIGHUP);
     wait_metric(0, "p2pfaas_reloads_failed_total", before + 1, 10);
     write_config("node: {slots: 5}\nnode: twice\n", "");
@@ -130,7 +134,7 @@ static void test_a_wrong_reload_changes_nothing(void **state)
     assert_true(log_has(0, "not reloaded, the node goes on as before"));
     expect(get(0, "/configuration"), 200, "\"parallel_running_functions_max\":3");
     expect(get(0, "/function/fresh"), 200, "fresh");
-    write_config("node: {slots: 4}\n", fixture_functions);
+    write_config("node: {slots: 4}\n", functions);
     kill(cluster.node[0].pid, SIGHUP);
     wait_metric(0, "p2pfaas_reloads_total", 2, 10);
 }
@@ -138,10 +142,10 @@ static void test_a_wrong_reload_changes_nothing(void **state)
 static void test_a_setting_that_needs_a_restart_is_told(void **state)
 {
     (void)state;
-    write_config("limits: {body: 1MB}\n", fixture_functions);
+    write_config("limits: {body: 1MB}\n", functions);
     kill(cluster.node[0].pid, SIGHUP);
     wait_log(0, "a changed setting needs a restart");
-    write_config("", fixture_functions);
+    write_config("", functions);
 }
 
 /* ---- clients that hang up ---- */
@@ -168,17 +172,17 @@ static void hang_up_hard(int fd)
 
 static void test_queued_jobs_of_clients_that_hung_up_are_cancelled(void **state)
 {
-    static const char *const sleeping = "GET /function/sleep HTTP/1.1\r\nHost: x\r\n\r\n";
+    static const char *const long_call = "GET /function/long HTTP/1.1\r\nHost: x\r\n\r\n";
     double before = metric(0, "p2pfaas_clients_gone_total");
     int running[4], queued[4];
 
     (void)state;
     select_scheduler(0, "{\"name\":\"local\"}");
     for (int i = 0; i < 4; i++)
-        running[i] = send_raw(sleeping);
+        running[i] = send_raw(long_call);
     wait_metric(0, "p2pfaas_slots_running", 4, 10);
     for (int i = 0; i < 4; i++)
-        queued[i] = send_raw(sleeping);
+        queued[i] = send_raw(long_call);
     wait_metric(0, "p2pfaas_queue_length", 4, 10);
     for (int i = 0; i < 4; i++) {
         if (i % 2)
@@ -357,7 +361,7 @@ static void test_a_stop_leaves_no_probes_on_any_thread(void **state)
     assert_true(stop_node(0));
     assert_false(log_has(0, "peer is down"));
     close(fd);
-    write_config("", fixture_functions);
+    write_config("", functions);
     start_node(0, NULL);
 }
 
