@@ -28,8 +28,8 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 WARN     += -Wno-format-truncation
 OPT.debug   := -O1 -g3
 OPT.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-OPT.asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT.tsan    := -O1 -g3 -fsanitize=thread
+OPT.asan    := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT.tsan    := -O1 -g1 -fsanitize=thread
 OPT.cov     := -O0 -g3 --coverage -DP2P_COVERAGE
 ifndef OPT.$(VARIANT)
 $(error VARIANT=$(VARIANT) is not one of debug release asan tsan cov)
