@@ -9,6 +9,8 @@ UNIT_SRC  := $(filter-out tests/cluster/% tests/plugins/%,$(TEST_SRC))
 UNITS     := $(UNIT_SRC:%.c=$(B)/%)
 PLUGIN_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/plugins/test_*.c))
 CLUSTER_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cluster/test_*.c))
+# These measure times or watch for seconds who is heard: nothing runs beside them.
+TIMED_TESTS   := $(patsubst %,$(B)/tests/cluster/test_%,live_vs_sim network times)
 TEST_SOS  := $(patsubst %.c,$(B)/%.so,$(wildcard tests/engine/plugins/*.c tests/cluster/plugins/*.c tests/check/good/*.c tests/check/bad/*.c))
 # Plugins have no threads: their own tests have nothing to show to tsan.
 ALL_TESTS := $(UNITS) $(if $(filter tsan,$(VARIANT)),,$(PLUGIN_TESTS)) $(CLUSTER_TESTS)
@@ -85,19 +87,15 @@ tests: $(ALL_TESTS) $(TEST_SOS)
 
 ## check-variant: the tests of this VARIANT only; ONLY=text runs those whose path has it
 check-variant: all tests
-	$(Q)scripts/run-tests $(B) $(filter-out $(CLUSTER_TESTS),$(ALL_TESTS)) -- $(CLUSTER_TESTS)
+	$(Q)scripts/run-tests $(B) $(filter-out $(CLUSTER_TESTS),$(ALL_TESTS)) -- $(filter-out $(TIMED_TESTS),$(CLUSTER_TESTS)) -- $(TIMED_TESTS)
 
 ## long: the tests that watch a lossy network for minutes
 long: all $(B)/tests/cluster/test_network
-	$(Q)P2P_LONG_TESTS=1 P2P_TEST_SECONDS=1200 ONLY= scripts/run-tests $(B) -- $(B)/tests/cluster/test_network
+	$(Q)P2P_LONG_TESTS=1 P2P_TEST_SECONDS=1200 ONLY= scripts/run-tests $(B) -- -- $(B)/tests/cluster/test_network
 
-# The counts of the three runs add up.
 ## check: all tests, plain, under asan and ubsan, and under tsan
 check:
-	$(Q)rm -rf build/results; mkdir -p build/results
-	$(Q)for v in $(or $(VARIANTS),release asan tsan); do \
-	    P2P_RESULTS=build/results/$$v $(MAKE) --no-print-directory -j$$(nproc) VARIANT=$$v check-variant || true; done
-	$(Q)scripts/sum-results build/results $(or $(VARIANTS),release asan tsan)
+	$(Q)MAKE='$(MAKE)' scripts/check $(or $(VARIANTS),release asan tsan)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 20
