@@ -231,13 +231,13 @@ static void check(struct exchange *x)
 
 static void note_creation(struct deployment_change *c)
 {
-    const cJSON *before =
-        c->before ? cJSON_GetObjectItemCaseSensitive(c->before->deployment, "createdAt") : NULL;
+    const cJSON *before = c->before ? c->before->deployment : NULL;
+    const char *created =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(before, "createdAt"));
     char now[RFC3339];
 
     rfc3339_now(now);
-    cJSON_AddStringToObject(c->wanted->deployment, "createdAt",
-                            cJSON_IsString(before) ? before->valuestring : now);
+    cJSON_AddStringToObject(c->wanted->deployment, "createdAt", created ? created : now);
 }
 
 /* [main thread] */

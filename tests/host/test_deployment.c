@@ -158,8 +158,8 @@ static void test_what_is_wrong_is_told(void **state)
             "com.openfaas.scale.min: replicas_min: 'many'");
     refuses(WITH("\"labels\":{\"com.openfaas.scale.min\":\"5\",\"com.openfaas.scale.max\":\"2\"}"),
             "5 is more than replicas_max");
-    refuses(WITH("\"annotations\":{\"p2pfaas.timeot\":\"1s\"}"),
-            "annotations p2pfaas.timeot: unknown; did you mean 'timeout'");
+    refuses(WITH("\"annotations\":{\"p2pfaas.timeouts\":\"1s\"}"),
+            "annotations p2pfaas.timeouts: unknown; did you mean 'timeout'");
     refuses(WITH("\"annotations\":{\"p2pfaas.timeout\":\"soon\"}"),
             "annotations p2pfaas.timeout: 'soon'");
     refuses(WITH("\"annotations\":{\"p2pfaas.runtime\":\"process\"}"), "has no command");
