@@ -219,6 +219,17 @@ static int add_all(const struct making *m, enum function_origin origin, struct s
     return 0;
 }
 
+static void free_table(struct function_table *t)
+{
+    HASH_CLEAR(hh, t->by_name);
+    for (unsigned i = 0; i < t->n; i++) {
+        function_unref(t->entries[i].function);
+        shared_config_unref(t->entries[i].offer);
+    }
+    free(t->entries);
+    free(t);
+}
+
 struct function_table *function_table_new(const struct function_offers from[FUNCTION_ORIGINS],
                                           struct function_table *old, struct function_names *names,
                                           struct reactor *home, void (*closed)(void *ctx),
@@ -237,7 +248,7 @@ struct function_table *function_table_new(const struct function_offers from[FUNC
     for (enum function_origin o = 0; o < FUNCTION_ORIGINS; o++)
         for (unsigned i = 0; i < from[o].n; i++)
             if (add_all(&m, o, from[o].list[i], err)) {
-                function_table_unref(m.table);
+                free_table(m.table);
                 return NULL;
             }
     return m.table;
@@ -251,15 +262,8 @@ struct function_table *function_table_ref(struct function_table *t)
 
 void function_table_unref(struct function_table *t)
 {
-    if (!t || --t->refs > 0)
-        return;
-    HASH_CLEAR(hh, t->by_name);
-    for (unsigned i = 0; i < t->n; i++) {
-        function_unref(t->entries[i].function);
-        shared_config_unref(t->entries[i].offer);
-    }
-    free(t->entries);
-    free(t);
+    if (t && --t->refs == 0)
+        free_table(t);
 }
 
 const struct function_entry *function_table_entry(const struct function_table *t, const char *name,
