@@ -7,7 +7,7 @@
 
 #include "tests/cluster/support_gateway.h"
 
-enum { CLIENTS = 8, EACH = 25 };
+enum { CLIENTS = 8, EACH = 25, REMOVED = 5 };
 
 static char data_setting[160], functions[160];
 static const char *data;
@@ -163,7 +163,7 @@ static void *remove_own(void *arg)
     struct client *c = arg;
     char name[32];
 
-    for (unsigned i = 0; i < EACH; i++) {
+    for (unsigned i = 0; i < REMOVED; i++) {
         snprintf(name, sizeof(name), "many-%u-%u", c->index, i);
         c->right += cli_remove(0, name) == 202;
     }
@@ -195,8 +195,8 @@ static void test_none_of_many_at_once_is_lost(void **state)
     cli_expect(0, "POST", "/function/many-7-24.openfaas-fn", "x", 200, "X");
     kill_and_start(0, NULL);
     assert_int_equal(count("many-"), CLIENTS * EACH);
-    assert_int_equal(all_clients(remove_own, false), CLIENTS * EACH);
-    assert_int_equal(count("many-"), 0);
+    assert_int_equal(all_clients(remove_own, false), CLIENTS * REMOVED);
+    assert_int_equal(count("many-"), CLIENTS * (EACH - REMOVED));
     assert_int_equal(all_clients(deploy, true), 1);
 }
 
