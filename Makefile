@@ -74,7 +74,7 @@ PLUGINS   := $(filter-out shared,$(patsubst plugins/%/,%,$(wildcard plugins/*/))
 SOS       := $(PLUGINS:%=$(B)/plugins/%.so)
 FUNCTIONS := $(filter-out serve,$(patsubst functions/%.c,%,$(wildcard functions/*.c)))
 FUNCS     := $(FUNCTIONS:%=$(B)/functions/%)
-BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o $(B)/bench/netns.o
+BENCH_OBJ := $(B)/bench/cluster.o $(B)/bench/http.o $(B)/bench/netns.o $(B)/bench/dockerd.o
 BENCHES   := $(B)/bench/demo $(B)/bench/idle $(B)/bench/live_vs_sim $(B)/bench/live_learning
 # The benchmark reads files as the simulator does and calls as the node does; both have functions
 # of the same names, so it takes of the node what goes out.
@@ -92,7 +92,7 @@ Q := @
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-sim bench-act live-vs-sim live-learning lint format hdr-check install uninstall deb deb-check clean \
+.PHONY: all programs demo run check check-variant fuzz bench bench-cluster bench-cold bench-sim bench-act live-vs-sim live-learning lint format hdr-check install uninstall deb deb-check clean \
         distclean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -161,6 +161,13 @@ bench-cluster: all $(B)/bench/idle $(filter %/test_swim_cluster,$(UNITS))
 INSTANT_OBJ := $(patsubst %,$(B)/bench/%.o,instant median cpu)
 $(B)/bench/sim: $(B)/bench/sim.o $(INSTANT_OBJ) $(SIM_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SIM_LIBS)
+
+$(B)/bench/cold: $(B)/bench/cold.o $(B)/bench/median.o $(BENCH_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcurl -lcjson -lm -pthread
+
+## bench-cold: a call to a function that does not run, beside docker run; wants root and docker.io; ROUNDS=20
+bench-cold: all $(B)/bench/cold $(IMAGE_PROGRAM)
+	$(Q)$(B)/bench/cold $(B) $(or $(ROUNDS),20)
 
 ## bench-sim: events a second of the simulator, what a decision costs, a million nodes
 bench-sim: all $(B)/bench/sim

@@ -77,14 +77,18 @@ static void add_functions(cJSON *json, struct node *n, const struct function_tab
     for (unsigned i = 0; i < t->n; i++) {
         const struct function *f = t->entries[i].function;
         cJSON *row = cJSON_CreateObject();
+        struct replica_count count;
         char state[128] = "";
 
+        runtime_count(f->runtime, f->program, &count);
         if (f->program)
             f->runtime->describe(f->program, state, sizeof(state));
         cJSON_AddStringToObject(row, "name", f->config->name);
         cJSON_AddStringToObject(row, "runtime", f->runtime->name);
         cJSON_AddStringToObject(row, "state", f->program ? state : f->error);
         add_limits(row, n, f);
+        cJSON_AddNumberToObject(row, "replicas", count.replicas);
+        cJSON_AddNumberToObject(row, "available_replicas", count.available);
         cJSON_AddItemToArray(list, row);
     }
 }
