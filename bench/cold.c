@@ -253,6 +253,8 @@ static void print(unsigned rounds)
     printf("| a call that waits for | create | start | ready | first byte | whole | to `docker "
            "run` |\n|---|--:|--:|--:|--:|--:|--:|\n");
     for (unsigned w = 0; w < WAYS; w++) {
+        double ratio;
+
         printf("| %s |", ways[w].name);
         for (unsigned p = 0; p <= PHASES; p++) {
             double seconds = median_phase(w, p, rounds);
@@ -262,7 +264,8 @@ static void print(unsigned rounds)
             else
                 printf(" |");
         }
-        printf(" %.2f |\n", median_ratio(w, rounds));
+        ratio = median_ratio(w, rounds);
+        printf(" %.*f |\n", ratio < 0.1 ? 4 : 2, ratio);
     }
 }
 

@@ -1,6 +1,12 @@
 /* So many containers are wanted: runtime docker against a daemon that says what it is told. */
 #include "tests/host/runtimes/support_pool.h"
 
+/* Its first connection is asked whether it is ready, and holds one call. */
+static const struct nasty_step gated[] = {{NASTY_REQUEST, NULL, 0}, {NASTY_ECHO, NULL, 0},
+                                          {NASTY_REQUEST, NULL, 0}, {NASTY_GATE, NULL, 0},
+                                          {NASTY_ECHO, NULL, 0},    {NASTY_END, NULL, 0}};
+static const struct nasty_step *const holding[] = {gated, echo, NULL};
+
 static void scale(unsigned replicas)
 {
     char err[P2P_ERRLEN] = "";
@@ -62,16 +68,12 @@ static void more_than_the_most_are_refused(void **state)
 
 static void container_with_calls_ends_after_them(void **state)
 {
-    static const struct nasty_step gated[] = {{NASTY_REQUEST, NULL, 0}, {NASTY_ECHO, NULL, 0},
-                                              {NASTY_REQUEST, NULL, 0}, {NASTY_GATE, NULL, 0},
-                                              {NASTY_ECHO, NULL, 0},    {NASTY_END, NULL, 0}};
-    static const struct nasty_step *const scripts[] = {gated, echo, NULL};
     struct asked *a;
 
     (void)state;
     daemon_that_works();
     nasty_stop(container);
-    serve(scripts);
+    serve(holding);
     open_scaled(1);
     a = ask("hello");
     scale(0);
@@ -85,16 +87,12 @@ static void container_with_calls_ends_after_them(void **state)
 
 static void container_with_calls_is_called_back(void **state)
 {
-    static const struct nasty_step gated[] = {{NASTY_REQUEST, NULL, 0}, {NASTY_ECHO, NULL, 0},
-                                              {NASTY_REQUEST, NULL, 0}, {NASTY_GATE, NULL, 0},
-                                              {NASTY_ECHO, NULL, 0},    {NASTY_END, NULL, 0}};
-    static const struct nasty_step *const scripts[] = {gated, echo, NULL};
     struct asked *a;
 
     (void)state;
     daemon_that_works();
     nasty_stop(container);
-    serve(scripts);
+    serve(holding);
     open_scaled(1);
     a = ask("hello");
     scale(0);
@@ -186,6 +184,31 @@ static void wish_is_kept_over_a_failure(void **state)
     RUN_UNTIL(there_are(1, 1));
 }
 
+static void next_is_created_ahead_after_the_calls(void **state)
+{
+    struct asked *a;
+
+    (void)state;
+    daemon_that_works();
+    nasty_stop(container);
+    serve(holding);
+    function.replicas_max = 3;
+    function.warm = 1;
+    open_docker();
+    RUN_UNTIL(fake_asked(CREATE) == 1);
+    a = ask("hello");
+    RUN_UNTIL(there_are(1, 1));
+    RUN_UNTIL(nasty_requests(container) == 2);
+    assert_int_equal(fake_asked(CREATE), 1);
+    nasty_let_pass(container, 1);
+    answers_text(a, "hello");
+    RUN_UNTIL(fake_asked(CREATE) == 2);
+    assert_true(there_are(1, 1));
+    scale(2);
+    RUN_UNTIL(there_are(2, 2));
+    RUN_UNTIL(fake_asked(CREATE) == 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +223,7 @@ int main(void)
         TEST(wish_outlives_the_daemon),
         TEST(wish_waits_for_the_daemon),
         TEST(wish_is_kept_over_a_failure),
+        TEST(next_is_created_ahead_after_the_calls),
     };
 
     return cmocka_run_group_tests(tests, begin_all, NULL);
