@@ -237,24 +237,27 @@ static double median_phase(unsigned way, unsigned phase, unsigned rounds)
     return median(x, rounds);
 }
 
-/* Of each round, so that slow and fast ones count alike. */
-static double median_ratio(unsigned way, unsigned rounds)
+/* Of each round, so that slow and fast ones count alike; with the quartiles. */
+static void print_ratio(unsigned way, unsigned rounds)
 {
     static double x[MOST_ROUNDS];
+    double middle;
+    int digits;
 
     for (unsigned i = 0; i < rounds; i++)
         x[i] = samples[way][i].whole / samples[0][i].whole;
-    return median(x, rounds);
+    middle = median(x, rounds);
+    digits = middle < 0.1 ? 4 : 2;
+    printf(" %.*f (%.*f to %.*f) |\n", digits, middle, digits, x[rounds / 4], digits,
+           x[3 * rounds / 4]);
 }
 
 static void print(unsigned rounds)
 {
-    printf("ms, medians of %u rounds; ratio: median of the rounds'\n\n", rounds);
-    printf("| a call that waits for | create | start | ready | first byte | whole | to `docker "
+    printf("ms, medians of %u rounds; in brackets: quartiles\n\n", rounds);
+    printf("| a call that waits for | create | start | ready | first byte | whole | of `docker "
            "run` |\n|---|--:|--:|--:|--:|--:|--:|\n");
     for (unsigned w = 0; w < WAYS; w++) {
-        double ratio;
-
         printf("| %s |", ways[w].name);
         for (unsigned p = 0; p <= PHASES; p++) {
             double seconds = median_phase(w, p, rounds);
@@ -264,8 +267,7 @@ static void print(unsigned rounds)
             else
                 printf(" |");
         }
-        ratio = median_ratio(w, rounds);
-        printf(" %.*f |\n", ratio < 0.1 ? 4 : 2, ratio);
+        print_ratio(w, rounds);
     }
 }
 

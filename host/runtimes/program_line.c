@@ -61,6 +61,13 @@ static const struct function_config *program_config(const struct program *p)
     return p->config;
 }
 
+/* Under the lock: a call came, and what was wished before is over. */
+static void note_call(struct program *p)
+{
+    p->retires = false;
+    p->kept |= p->config->start == FUNCTION_AHEAD;
+}
+
 static bool program_take(struct program *p, struct served_waiter *w)
 {
     bool ready;
@@ -69,7 +76,7 @@ static bool program_take(struct program *p, struct served_waiter *w)
     ready = p->state == READY;
     w->endpoint = p->endpoint;
     p->calls += ready;
-    p->retires = false;
+    note_call(p);
     pthread_mutex_unlock(&p->lock);
     return ready;
 }
@@ -106,8 +113,7 @@ static bool program_wait(struct program *p, struct served_waiter *w)
 
     pthread_mutex_lock(&p->lock);
     line_add(p, w);
-    p->retires = false;
-    p->kept |= p->config->start == FUNCTION_AHEAD;
+    note_call(p);
     if (p->state == READY)
         program_line_call(p, false);
     else if (p->state == BACK_OFF && p->strikes >= PROGRAM_STRIKES)

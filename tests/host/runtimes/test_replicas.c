@@ -158,6 +158,21 @@ static void call_before_its_end_keeps_it(void **state)
     assert_true(there_are(1, 1));
 }
 
+static void call_makes_it_run_ahead_again(void **state)
+{
+    struct asked *a;
+
+    (void)state;
+    function.start = FUNCTION_AHEAD;
+    open_function("misbehave");
+    RUN_UNTIL(there_are(1, 1));
+    a = sleep_for("/?do=slow&ms=50");
+    scale(0);
+    fails(sleep_for("/?do=crash"), RUN_FAILED, 502, "");
+    RUN_UNTIL(a->done && is("back-off"));
+    RUN_UNTIL(there_are(1, 1));
+}
+
 static void cancelled_call_holds_it_no_longer(void **state)
 {
     struct asked *a;
@@ -255,6 +270,7 @@ int main(void)
         SERVER(call_while_it_ends_is_served_by_the_next),
         SERVER(it_ends_after_its_calls),
         SERVER(call_before_its_end_keeps_it),
+        SERVER(call_makes_it_run_ahead_again),
         SERVER(cancelled_call_holds_it_no_longer),
         SERVER(none_while_it_starts_ends_it_unless_calls_wait),
         SERVER(program_that_ignores_its_end_is_killed),
