@@ -1,0 +1,405 @@
+/* A node whose functions are elsewhere: at URLs, and behind an OpenFaaS gateway that is right,
+ * wrong, silent, dead, and back. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/cluster/fixture.h"
+#include "tests/cluster/support_certificate.h"
+
+extern char **environ;
+
+enum { PATIENCE = 20 };
+
+static pid_t plain, tls;
+static char port[16], tls_port[16], certificate[96], key[96];
+
+/* ---- what is behind the node ---- */
+
+static void free_port(char out[16])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    close(fd);
+    snprintf(out, 16, "%u", ntohs(a.sin_port));
+}
+
+static struct reply ask_server(const char *path, const char *body)
+{
+    char url[64];
+    const struct request rq = {
+        .url = url, .body = body, .len = body ? strlen(body) : 0, .timeout = 10};
+    struct reply r;
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%s%s", port, path);
+    http_call(&rq, &r);
+    return r;
+}
+
+static bool server_answers(void *arg)
+{
+    struct reply r = ask_server("/seen", NULL);
+    bool answers = r.status == 200;
+
+    (void)arg;
+    reply_free(&r);
+    return answers;
+}
+
+static pid_t start_server(const char *on, const char *certificate_file, const char *key_file)
+{
+    char script[4096];
+    char *const args[] = {"python3",
+                          script,
+                          (char *)(uintptr_t)on,
+                          (char *)(uintptr_t)certificate_file,
+                          (char *)(uintptr_t)key_file,
+                          NULL};
+    pid_t pid;
+
+    snprintf(script, sizeof(script), "%s/tests/cluster/remote_server.py", getenv("P2P_TEST_TREE"));
+    assert_int_equal(posix_spawnp(&pid, "python3", NULL, NULL, args, environ), 0);
+    return pid;
+}
+
+static void start_plain(void)
+{
+    plain = start_server(port, NULL, NULL);
+    assert_true(wait_until(server_answers, NULL, PATIENCE));
+}
+
+static void end_server(pid_t *pid)
+{
+    if (*pid <= 0)
+        return;
+    kill(*pid, SIGKILL);
+    waitpid(*pid, NULL, 0);
+    *pid = 0;
+}
+
+static void rule(const char *word)
+{
+    expect(ask_server("/rule", word), 200, "ok");
+}
+
+static bool has_seen(const char *part)
+{
+    struct reply r = ask_server("/seen", NULL);
+    bool has = r.status == 200 && strstr(r.body, part);
+
+    reply_free(&r);
+    return has;
+}
+
+/* ---- the node ---- */
+
+static void write_config(const char *variable)
+{
+    FILE *f = fopen(cluster.config, "we");
+
+    assert_non_null(f);
+    fprintf(f,
+            "scheduler: {plugin: local}\n"
+            "openfaas: {gateway: 'http://localhost:%s/gw/', user: admin, password: hunter2hunter2, "
+            "refresh: 200ms}\n"
+            "functions:\n"
+            "  num: {runtime: http, url: 'http://127.0.0.1:%s/base', timeout: 700ms}\n"
+            "  name: {runtime: http, url: 'http://localhost:%s'}\n"
+            "  nowhere: {runtime: http, url: 'http://no-such-name.invalid:1/'}\n"
+            "  original: {runtime: http}\n"
+            "  secure: {runtime: http, url: 'https://localhost:%s/base'}\n"
+            "  other: {runtime: http, url: 'https://127.0.0.1:%s'}\n"
+            "  there: {runtime: openfaas}\n"
+            "  missing: {runtime: openfaas}\n"
+            "  made: {runtime: openfaas, image: 'team/made:1', environment: {A: %s}}\n",
+            port, port, port, tls_port, tls_port, variable);
+    fclose(f);
+}
+
+struct wanted_answer {
+    const char *path, *part;
+    long status;
+};
+
+static bool has_answer(void *arg)
+{
+    const struct wanted_answer *w = arg;
+    struct reply r = post_text(0, w->path, "x");
+    bool is_right = r.status == w->status && strstr(r.body, w->part);
+
+    reply_free(&r);
+    return is_right;
+}
+
+static void wait_answer(const char *path, long status, const char *part)
+{
+    struct wanted_answer w = {path, part, status};
+
+    if (!wait_until(has_answer, &w, PATIENCE))
+        expect(post_text(0, path, "x"), status, part);
+}
+
+static bool is_up(void *arg)
+{
+    return metric(0, "p2pfaas_openfaas_up") == *(double *)arg;
+}
+
+static void wait_up(double value)
+{
+    assert_true(wait_until(is_up, &value, PATIENCE));
+}
+
+static void state_is(const char *name, const char *state)
+{
+    char text[256];
+    struct reply r = get(0, "/configuration");
+
+    snprintf(text, sizeof(text), "{\"name\":\"%s\",\"runtime\":", name);
+    if (!strstr(r.body, text) || !strstr(strstr(r.body, text), state))
+        fail_msg("%s is not '%s': %s", name, state, r.body);
+    reply_free(&r);
+}
+
+static int start(void **state)
+{
+    static const char *settings[] = {"node.slots=16", NULL};
+
+    (void)state;
+    fixture_init(1, fixture_functions);
+    cluster.settings = settings;
+    free_port(port);
+    free_port(tls_port);
+    snprintf(certificate, sizeof(certificate), "%s/certificate.pem", cluster.dir);
+    snprintf(key, sizeof(key), "%s/key.pem", cluster.dir);
+    assert_int_equal(certificate_make("localhost", certificate, key), 0);
+    setenv("SSL_CERT_FILE", certificate, 1);
+    write_config("b");
+    start_node(0, NULL);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    end_server(&plain);
+    end_server(&tls);
+    unlink(certificate);
+    unlink(key);
+    fixture_stop();
+    return 0;
+}
+
+/* ---- at URLs ---- */
+
+static void test_nobody_is_there_yet(void **state)
+{
+    (void)state;
+    expect(post_text(0, "/function/num", "x"), 502, "refused");
+    expect(post_text(0, "/function/name", "x"), 502, "refused");
+    expect(post_text(0, "/function/secure", "x"), 502, "https://localhost");
+    expect(post_text(0, "/function/nowhere", "x"), 502, "no-such-name.invalid cannot be resolved");
+    expect(post_text(0, "/function/original", "x"), 502, "original cannot be resolved");
+    expect(post_text(0, "/function/there", "x"), 503, "has not told its functions yet");
+    expect(post_text(0, "/function/extra", "x"), 404, "no function 'extra'");
+    state_is("num", "refused");
+    state_is("nowhere", "cannot be resolved");
+    wait_log(0, "the OpenFaaS gateway does not tell its functions");
+    wait_up(0);
+}
+
+static void test_a_call_is_passed_on_as_it_came(void **state)
+{
+    static const char *const headers[] = {"X-Asked: yes", "Host: client.example", NULL};
+    char host[64];
+    struct reply r;
+
+    (void)state;
+    start_plain();
+    r = send_method("PUT", 0, "/function/num/a%20b?q=1&r", "body", 4, headers);
+    assert_int_equal(r.status, 200);
+    assert_string_equal(header(&r, "X-Told"), "yes");
+    snprintf(host, sizeof(host), "\"host\": \"127.0.0.1:%s\"", port);
+    assert_non_null(strstr(r.body, host));
+    assert_non_null(strstr(r.body, "\"path\": \"/base/a%20b?q=1&r\""));
+    expect(r, 200, "\"body\": \"body\", \"x\": \"yes\"");
+    expect(post_text(0, "/function/num", "x"), 200, "\"path\": \"/base\"");
+    expect(post_text(0, "/function/name/a", "x"), 200, "\"path\": \"/a\"");
+    expect(get(0, "/function/name"), 200, "\"method\": \"GET\", \"path\": \"/\"");
+    state_is("num", "at 127.0.0.1:");
+    state_is("name", "resolved 127.0.0.1:");
+}
+
+static void test_https_is_for_those_who_can_be_trusted(void **state)
+{
+    static const char *const headers[] = {"X-Asked: yes", NULL};
+    struct reply r;
+
+    (void)state;
+    tls = start_server(tls_port, certificate, key);
+    wait_answer("/function/secure", 200, "\"path\": \"/base\"");
+    r = send_method("POST", 0, "/function/secure/a?q=1", "body", 4, headers);
+    assert_string_equal(header(&r, "X-Told"), "yes");
+    assert_non_null(strstr(r.body, "\"path\": \"/base/a?q=1\""));
+    expect(r, 200, "\"body\": \"body\", \"x\": \"yes\"");
+    expect(get(0, "/function/secure"), 200, "\"method\": \"GET\"");
+    expect(send_method("DELETE", 0, "/function/secure", NULL, 0, NULL), 200, "DELETE");
+    expect(post_text(0, "/function/secure?do=busy", "x"), 503, "busy");
+    expect(post_text(0, "/function/secure?do=garbage", "x"), 502, "https://localhost");
+    expect(post_text(0, "/function/other", "x"), 502, "https://127.0.0.1");
+    state_is("other", "certificate");
+}
+
+static void test_what_fails_there_fails_here(void **state)
+{
+    struct reply r;
+
+    (void)state;
+    expect(post_text(0, "/function/num?do=slow", "x"), 504, "did not answer in time");
+    expect(post_text(0, "/function/num?do=garbage", "x"), 502, "not HTTP");
+    r = post_text(0, "/function/num?do=busy", "x");
+    assert_string_equal(header(&r, "Retry-After"), "7");
+    assert_string_equal(header(&r, "X-OpenFaaS-Internal"), "proxy");
+    expect(r, 503, "busy");
+}
+
+/* ---- behind the gateway ---- */
+
+static void test_what_the_gateway_lists_is_offered(void **state)
+{
+    (void)state;
+    wait_up(1);
+    wait_answer("/function/extra/a?q", 200, "\"path\": \"/gw/function/extra.openfaas-fn/a?q\"");
+    expect(post_text(0, "/function/there", "x"), 200, "/gw/function/there.openfaas-fn\"");
+    expect(post_text(0, "/function/extra?do=busy", "x"), 503, "busy");
+    expect(post_text(0, "/function/phantom", "x"), 404, "no function 'phantom'");
+    expect(post_text(0, "/function/missing", "x"), 502, "does not list it");
+    expect(post_text(0, "/function/num", "x"), 200, "\"path\": \"/base\""); /* the file's wins */
+    state_is("there", "1 of 2 replicas");
+    state_is("missing", "does not list it");
+    expect(get(0, "/configuration"), 200, "\"user\":\"admin\",\"password\":\"***\"");
+}
+
+static void test_a_function_with_an_image_is_deployed(void **state)
+{
+    (void)state;
+    wait_answer("/function/made", 200, "/gw/function/made.openfaas-fn\"");
+    assert_true(has_seen("\"PUT\": 1, \"POST\": 1"));
+    assert_true(has_seen("\"image\": \"team/made:1\""));
+    assert_true(has_seen("\"envVars\": {\"A\": \"b\"}"));
+    assert_true(log_has(0, "function is deployed"));
+    assert_true(metric(0, "p2pfaas_openfaas_deployments_total{answer=\"ok\"}") == 1);
+}
+
+static void test_it_is_deployed_again_when_it_changed(void **state)
+{
+    (void)state;
+    write_config("c");
+    kill(cluster.node[0].pid, SIGHUP);
+    wait_metric(0, "p2pfaas_openfaas_deployments_total{answer=\"ok\"}", 2, PATIENCE);
+    assert_true(has_seen("\"PUT\": 2, \"POST\": 1"));
+    assert_true(has_seen("\"envVars\": {\"A\": \"c\"}"));
+    kill(cluster.node[0].pid, SIGHUP);
+    wait_metric(0, "p2pfaas_reloads_total", 2, PATIENCE);
+    wait_answer("/function/made", 200, "made.openfaas-fn");
+    assert_true(has_seen("\"PUT\": 2, \"POST\": 1"));
+}
+
+static void test_what_is_gone_from_the_list_is_not_offered(void **state)
+{
+    (void)state;
+    rule("empty");
+    wait_answer("/function/extra", 404, "no function 'extra'");
+    expect(post_text(0, "/function/there", "x"), 502, "does not list it");
+    rule("right");
+    wait_answer("/function/extra", 200, "extra");
+    wait_answer("/function/there", 200, "there");
+}
+
+static void test_a_gateway_that_is_wrong_changes_nothing(void **state)
+{
+    static const struct {
+        const char *word, *said;
+    } cases[] = {{"closed", "it answers 401: invalid credentials; see openfaas.user"},
+                 {"broken", "it answers 500: it does not work"},
+                 {"garbage", "its list of functions is no JSON"},
+                 {"huge", "the answer is larger than 2097152 bytes"},
+                 {"silent", "time"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        rule(cases[i].word);
+        wait_up(0);
+        wait_log(0, cases[i].said);
+        expect(post_text(0, "/function/extra", "x"), 200, "extra");
+        state_is("extra", "is away");
+        rule("right");
+        wait_up(1);
+    }
+}
+
+static void test_only_so_many_are_offered(void **state)
+{
+    (void)state;
+    rule("many");
+    wait_metric(0, "p2pfaas_openfaas_functions", 512, PATIENCE);
+    wait_answer("/function/z000507", 404, "error finding function"); /* the gateway's own */
+    expect(post_text(0, "/function/z000999", "x"), 404, "no function 'z000999'");
+    expect(post_text(0, "/function/extra", "x"), 200, "extra");
+    wait_log(0, "more functions than are taken");
+    rule("right");
+    wait_answer("/function/z000001", 404, "no function 'z000001'");
+}
+
+static void test_all_die_and_come_back(void **state)
+{
+    (void)state;
+    end_server(&plain);
+    wait_up(0);
+    expect(post_text(0, "/function/num", "x"), 502, "refused");
+    expect(post_text(0, "/function/name", "x"), 502, "refused");
+    expect(post_text(0, "/function/extra", "x"), 502, "refused");
+    expect(post_text(0, "/function/there", "x"), 502, "refused");
+    start_plain();
+    wait_answer("/function/name", 200, "\"path\": \"/\"");
+    wait_answer("/function/num", 200, "\"path\": \"/base\"");
+    wait_answer("/function/extra", 200, "extra");
+    wait_up(1);
+}
+
+static void test_it_stops_while_the_gateway_is_silent(void **state)
+{
+    (void)state;
+    rule("silent");
+    wait_metric(0, "p2pfaas_openfaas_lists_total{answer=\"ok\"}", 1, PATIENCE);
+    assert_true(stop_node(0));
+    rule("right");
+    start_node(0, NULL);
+    wait_answer("/function/extra", 200, "extra");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nobody_is_there_yet),
+        cmocka_unit_test(test_a_call_is_passed_on_as_it_came),
+        cmocka_unit_test(test_https_is_for_those_who_can_be_trusted),
+        cmocka_unit_test(test_what_fails_there_fails_here),
+        cmocka_unit_test(test_what_the_gateway_lists_is_offered),
+        cmocka_unit_test(test_a_function_with_an_image_is_deployed),
+        cmocka_unit_test(test_it_is_deployed_again_when_it_changed),
+        cmocka_unit_test(test_what_is_gone_from_the_list_is_not_offered),
+        cmocka_unit_test(test_a_gateway_that_is_wrong_changes_nothing),
+        cmocka_unit_test(test_only_so_many_are_offered),
+        cmocka_unit_test(test_all_die_and_come_back),
+        cmocka_unit_test(test_it_stops_while_the_gateway_is_silent),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
