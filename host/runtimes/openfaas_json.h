@@ -19,8 +19,9 @@ enum {
  * had to each other for ever. */
 #define OPENFAAS_ORIGIN "p2pfaas.origin"
 #define OPENFAAS_RUNTIME "p2pfaas.runtime"
-/* Of a function that a node deployed: the hash of its settings. */
-#define OPENFAAS_SETTINGS_OF "p2pfaas.settings"
+/* Of a function that a node deployed: the hash of its settings.  A node takes annotations that
+ * begin with "p2pfaas." for keys of the function. */
+#define OPENFAAS_SETTINGS_OF "p2pfaas-settings"
 
 struct openfaas_entry {
     char name[CONFIG_MAX_NAME + 1];

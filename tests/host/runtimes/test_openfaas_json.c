@@ -64,7 +64,7 @@ static void test_a_list_is_read_by_name(void **state)
     (void)state;
     lists("[]", 0);
     lists("[{\"name\":\"b\",\"image\":\"x\",\"namespace\":\"openfaas-fn\",\"replicas\":3,"
-          "\"availableReplicas\":2,\"annotations\":{\"p2pfaas.settings\":\"12ab\"}},"
+          "\"availableReplicas\":2,\"annotations\":{\"p2pfaas-settings\":\"12ab\"}},"
           "{\"name\":\"a\",\"replicas\":1,\"annotations\":null},{\"name\":\"c\"}]",
           3);
     assert_string_equal(list.entry[0].name, "a");
@@ -146,7 +146,7 @@ static void test_bodies_are_those_of_the_api(void **state)
     writes(openfaas_deploy_body(&function, "openfaas-fn", "12ab"),
            "{\"service\":\"f\",\"image\":\"team/f:1\",\"envVars\":{},\"labels\":{},"
            "\"readOnlyRootFilesystem\":true,\"namespace\":\"openfaas-fn\","
-           "\"annotations\":{\"p2pfaas.settings\":\"12ab\"}}");
+           "\"annotations\":{\"p2pfaas-settings\":\"12ab\"}}");
     function.environment = environment;
     function.command = command;
     function.memory = 64 << 20;
@@ -160,7 +160,7 @@ static void test_bodies_are_those_of_the_api(void **state)
            "\"labels\":{\"com.openfaas.scale.min\":\"1\",\"com.openfaas.scale.max\":\"4\"},"
            "\"limits\":{\"memory\":\"67108864\",\"cpu\":\"500m\"},"
            "\"readOnlyRootFilesystem\":false,\"namespace\":\"fn\","
-           "\"annotations\":{\"p2pfaas.settings\":\"12ab\"}}");
+           "\"annotations\":{\"p2pfaas-settings\":\"12ab\"}}");
     writes(openfaas_scale_body("f", "fn", 3),
            "{\"serviceName\":\"f\",\"replicas\":3,\"namespace\":\"fn\"}");
 }
