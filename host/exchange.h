@@ -37,7 +37,7 @@ struct exchange {
     const struct route *route;
     const char *rest;            /* of the path, after the route's; inside `uri` */
     struct buf uri;              /* as sent: path and query, zero-terminated */
-    struct http_request request; /* target and headers are filled for jobs only */
+    struct http_request request; /* headers are filled for jobs, kept ones too; target for jobs */
     struct http_response response;
     struct stream *stream; /* what the answer has for a body, or NULL: host/stream.h */
     uint64_t drained;    /* bytes of a body that is refused */

@@ -387,7 +387,7 @@ static enum MHD_Result complete(struct exchange *x)
     if (!refused(x) && x->route->answer) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
-        if (x->route->kind == ROUTE_ANSWER && !x->later.waits && x->response.status >= 400 &&
+        if ((x->route->kind == ROUTE_ANSWER || x->route->kind == ROUTE_KEPT) && !x->later.waits && x->response.status >= 400 &&
             x->response.status < 500)
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }

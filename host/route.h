@@ -18,6 +18,7 @@ enum {
 enum route_kind {
     ROUTE_ANSWER, /* answered at once by `answer` */
     ROUTE_JOB,    /* a job of a client */
+    ROUTE_KEPT,   /* the same, run later: `answer` gets it, with its end-to-end headers */
     ROUTE_PEER,   /* a job of a peer */
     ROUTE_MESSAGE /* of a peer's scheduler; answered at once by `answer` */
 };

@@ -361,11 +361,11 @@ static void add_cold_start(struct headers *h, const struct cold_start *cold)
         headers_put(h, COLD_START_LIST, strlen(COLD_START_LIST), text, at);
 }
 
-static const char *outcome_text(const struct job *j, uint32_t outcome)
+static enum wire_outcome outcome_of(const struct job *j, uint32_t outcome)
 {
     if (outcome == P2P_OUT_RAN || outcome == P2P_OUT_FORWARDED)
-        return outcome_names[WIRE_RAN];
-    return outcome_names[j->may_have_run ? WIRE_FAILED : WIRE_REFUSED];
+        return WIRE_RAN;
+    return j->may_have_run ? WIRE_FAILED : WIRE_REFUSED;
 }
 
 /* "1.000000,0.000000"; a state that has no room is left out, as a part of it is another. */
@@ -445,8 +445,10 @@ void wire_finish(struct job *j, enum ran_where where, uint32_t outcome, uint64_t
     }
     if (j->from_peer) {
         pass_on(h, LEARNING_REWARD, reward);
-        headers_add(h, OUTCOME, outcome_text(j, outcome));
+        headers_add(h, OUTCOME, outcome_names[outcome_of(j, outcome)]);
         wire_write_load(&j->x);
+    } else if (outcome_of(j, outcome) == WIRE_REFUSED) {
+        headers_add(h, OUTCOME, outcome_names[WIRE_REFUSED]);
     }
     h->text.limit -= OWN_BYTES;
 }

@@ -75,10 +75,15 @@ static void test_headers_over_the_limit_are_refused(void **state)
 
 static void test_an_unknown_function_is_404_with_the_known_names(void **state)
 {
+    struct reply r;
+
     (void)state;
     expect(get(0, "/function/nobody"), 404, "no function 'nobody' here; known: echo, forked, cgi");
     expect(get(0, "/function/../etc/passwd"), 404, "known:");
     assert_true(metric(0, "p2pfaas_requests_total{function=\"\",code=\"404\"") >= 1);
+    r = get(0, "/function/nobody");
+    assert_string_equal(header(&r, "X-P2pfaas-Outcome"), "refused");
+    reply_free(&r);
 }
 
 static void test_an_unknown_path_or_method_is_told(void **state)
