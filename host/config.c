@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "base/paths.h"
+#include "host/async/retry.h"
 #include "host/config_yaml.h"
 #include "host/log.h"
 #include "host/own_address.h"
@@ -171,6 +172,27 @@ static const struct p2p_param openfaas_keys[] = {
     BOOL(struct openfaas_config, offer, true, "this node offers what the gateway lists"),
     P2P_PARAM_END};
 
+static const struct p2p_param async_keys[] = {
+    INT(struct async_config, concurrency, 0, 0, 65536, "calls at work at once; 0: as node.slots"),
+    INT(struct async_config, queue, 100000, 1, 10000000,
+        "calls that are accepted and not over; beyond it 429"),
+    SIZE(struct async_config, bytes, 256 << 20, 1 << 20, 1024.0 * (1 << 30),
+         "bytes of those calls, beyond it 429; and as many of kept results"),
+    INT(struct async_config, attempts, 10, 1, 1000, "runs of a call, and tries of its callback"),
+    DURATION(struct async_config, min_wait, 10 * SECOND, 1e6, HOUR,
+             "the most that is waited before the second attempt; it doubles with each"),
+    DURATION(struct async_config, max_wait, 120 * SECOND, 1e6, 24 * HOUR,
+             "the most that is waited before any attempt"),
+    STRING(struct async_config, codes, "408,429,500,502,503,504",
+           "statuses of a function after which it is called again"),
+    DURATION(struct async_config, expiry, 24 * HOUR, SECOND, 720 * HOUR,
+             "a call that found no room to run for so long has failed"),
+    DURATION(struct async_config, callback_timeout, 30 * SECOND, 1e8, HOUR,
+             "for one try of a callback"),
+    DURATION(struct async_config, keep, HOUR, 0, 720 * HOUR, "how long results are kept"),
+    SIZE(struct async_config, result, 1 << 20, 0, 64 << 20, "bytes that are kept of a result"),
+    P2P_PARAM_END};
+
 const struct config_section config_sections[] = {
     {"node", node_keys, offsetof(struct config, node)},
     {"log", log_keys, offsetof(struct config, log)},
@@ -184,6 +206,7 @@ const struct config_section config_sections[] = {
     {"docker", docker_keys, offsetof(struct config, docker)},
     {"gateway", gateway_keys, offsetof(struct config, gateway)},
     {"openfaas", openfaas_keys, offsetof(struct config, openfaas)},
+    {"async", async_keys, offsetof(struct config, async)},
     {NULL, NULL, 0}};
 
 const void *config_section(const struct config *c, const char *section)
@@ -509,6 +532,18 @@ static int find_advertised(struct config *c, char err[P2P_ERRLEN])
     return c->node.advertise ? 0 : -1;
 }
 
+static int check_codes(const struct config *c, char err[P2P_ERRLEN])
+{
+    char where[CONFIG_PLACE], why[P2P_ERRLEN];
+    struct retry_codes codes;
+
+    if (retry_codes_read(&codes, c->async.codes, why) == 0)
+        return 0;
+    config_place(c, "async", "codes", where, sizeof(where));
+    snprintf(err, P2P_ERRLEN, "%s: %s", where, why);
+    return -1;
+}
+
 static bool is_wildcard(const char *address)
 {
     return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
@@ -552,7 +587,7 @@ static int finish(struct config *c, char err[P2P_ERRLEN])
                  (int)c->node.port);
         return -1;
     }
-    if (config_finish_security(c, err))
+    if (config_finish_security(c, err) || check_codes(c, err))
         return -1;
     if (has_peers(c) && !c->node.advertise[0] && is_wildcard(c->node.listen)) {
         config_place(c, "node", "listen", where, sizeof(where));

@@ -163,6 +163,20 @@ struct gateway_config {
     const char *namespace; /* of this node's functions, as in /function/NAME.NAMESPACE */
 };
 
+struct async_config {
+    int64_t concurrency;      /* calls at work at once; 0 = node.slots */
+    int64_t queue;            /* accepted calls that are not over, 100000 */
+    int64_t bytes;            /* of them; and again of results, 256MB */
+    int64_t attempts;         /* 10 */
+    int64_t min_wait;         /* before the second, 10s */
+    int64_t max_wait;         /* 2m */
+    const char *codes;        /* statuses that are tried again: "408,429" */
+    int64_t expiry;           /* of a call that finds no room, 24h */
+    int64_t callback_timeout; /* 30s */
+    int64_t keep;             /* how long results are kept, 1h */
+    int64_t result;           /* most bytes of a kept body, 1MB */
+};
+
 enum { DOCKER_MOST_REPLICAS = 64 };
 enum function_runtime { FUNCTION_PROCESS, FUNCTION_DOCKER, FUNCTION_REMOTE, FUNCTION_OPENFAAS };
 enum function_mode { FUNCTION_FORK, FUNCTION_HTTP };
@@ -220,6 +234,7 @@ struct config {
     struct docker_config docker;
     struct gateway_config gateway;
     struct openfaas_config openfaas;
+    struct async_config async;
     struct function_config *function;
     unsigned n_functions;
 };

@@ -81,12 +81,22 @@ static void refuses(const char *yaml, const char *override, int line, const char
 #define REFUSES(line, yaml, ...) refuses(yaml, NULL, line, WORDS(__VA_ARGS__))
 #define REFUSES_SET(yaml, override, ...) refuses(yaml, override, 0, WORDS(__VA_ARGS__))
 
+static void test_statuses_of_async_calls_are_checked(void **state)
+{
+    (void)state;
+    reads("async: {codes: ''}\n", NULL);
+    reads("async: {codes: '429'}\n", "async.codes=429,503");
+    REFUSES(2, "async:\n  codes: 429 503\n", "async.codes", "'429 503'", "429,503");
+    REFUSES_SET("", "async.codes=9", "async.codes", "100 to 599");
+}
+
 static void test_tables_are_sound_and_what_is_not_given_is_default(void **state)
 {
     static const size_t sizes[] = {sizeof(c.node),    sizeof(c.log),       sizeof(c.limits),
                                    sizeof(c.plugins), sizeof(c.scheduler), sizeof(c.learner),
                                    sizeof(c.peers),   sizeof(c.discovery), sizeof(c.security),
-                                   sizeof(c.docker),  sizeof(c.gateway),   sizeof(c.openfaas)};
+                                   sizeof(c.docker),  sizeof(c.gateway),   sizeof(c.openfaas),
+                                   sizeof(c.async)};
     size_t n = 0;
 
     (void)state;
@@ -542,6 +552,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {T(tables_are_sound_and_what_is_not_given_is_default),
+                                       T(statuses_of_async_calls_are_checked),
                                        T(keys_take_their_default_and_their_ends_but_not_one_more),
                                        T(wrong_values_are_told_with_line_key_and_range),
                                        T(unknown_keys_and_those_given_twice_are_told),
