@@ -1,0 +1,213 @@
+#include "host/async/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a heap: the first is due first, and of those the one accepted first ---- */
+
+static bool is_before(const struct queue_entry *a, const struct queue_entry *b)
+{
+    return a->due_ns != b->due_ns ? a->due_ns < b->due_ns : a->row < b->row;
+}
+
+static void put(struct queue_heap *h, uint32_t place, struct queue_entry *e)
+{
+    h->entry[place] = e;
+    e->place = place;
+}
+
+static void rise(struct queue_heap *h, uint32_t place, struct queue_entry *e)
+{
+    while (place > 0 && is_before(e, h->entry[(place - 1) / 2])) {
+        put(h, place, h->entry[(place - 1) / 2]);
+        place = (place - 1) / 2;
+    }
+    put(h, place, e);
+}
+
+static void sink(struct queue_heap *h, uint32_t place, struct queue_entry *e)
+{
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+
+        if (child + 1 < h->n && is_before(h->entry[child + 1], h->entry[child]))
+            child++;
+        if (child >= h->n || !is_before(h->entry[child], e))
+            break;
+        put(h, place, h->entry[child]);
+        place = child;
+    }
+    put(h, place, e);
+}
+
+static int heap_add(struct queue_heap *h, struct queue_entry *e)
+{
+    if (h->n == h->room) {
+        uint32_t room = h->room ? 2 * h->room : 16;
+        struct queue_entry **grown = realloc(h->entry, room * sizeof(struct queue_entry *));
+
+        if (!grown)
+            return -1;
+        h->entry = grown;
+        h->room = room;
+    }
+    rise(h, h->n++, e);
+    return 0;
+}
+
+static void heap_remove(struct queue_heap *h, const struct queue_entry *e)
+{
+    uint32_t place = e->place;
+    struct queue_entry *last = h->entry[--h->n];
+
+    if (last == e)
+        return;
+    if (is_before(last, e))
+        rise(h, place, last);
+    else
+        sink(h, place, last);
+}
+
+/* ---- entries ---- */
+
+void queue_init(struct async_queue *q)
+{
+    memset(q, 0, sizeof(*q));
+}
+
+void queue_release(struct async_queue *q)
+{
+    struct queue_entry *e, *next;
+
+    /* NOLINTNEXTLINE(clang-analyzer-*): it loses track in uthash */
+    HASH_ITER(hh, q->by_row, e, next)
+    {
+        HASH_DEL(q->by_row, e);
+        free(e);
+    }
+    for (int i = 0; i < QUEUE_LINES; i++)
+        free(q->line[i].entry);
+    queue_init(q);
+}
+
+uint32_t queue_size(const struct async_queue *q)
+{
+    return HASH_COUNT(q->by_row);
+}
+
+static void count_tried(struct async_queue *q, const struct queue_entry *e, bool comes)
+{
+    if (e->line != LINE_RUN || e->attempts == 0)
+        return;
+    if (comes)
+        q->tried_before++;
+    else
+        q->tried_before--;
+}
+
+static int wait_in(struct async_queue *q, struct queue_entry *e, enum queue_line line,
+                   uint64_t due_ns)
+{
+    e->line = (uint8_t)line;
+    e->due_ns = due_ns;
+    if (heap_add(&q->line[line], e))
+        return -1;
+    e->stage = STAGE_WAITS;
+    count_tried(q, e, true);
+    return 0;
+}
+
+struct queue_entry *queue_add(struct async_queue *q, int64_t row, enum queue_line line,
+                              unsigned attempts, uint64_t due_ns)
+{
+    struct queue_entry *e = calloc(1, sizeof(*e));
+
+    if (!e)
+        return NULL;
+    e->row = row;
+    e->attempts = (uint16_t)attempts;
+    if (wait_in(q, e, line, due_ns)) {
+        free(e);
+        return NULL;
+    }
+    HASH_ADD(hh, q->by_row, row, sizeof(e->row), e);
+    return e;
+}
+
+struct queue_entry *queue_find(const struct async_queue *q, int64_t row)
+{
+    struct queue_entry *e;
+
+    HASH_FIND(hh, q->by_row, &row, sizeof(row), e);
+    return e;
+}
+
+void queue_set_bytes(struct async_queue *q, struct queue_entry *e, int64_t bytes)
+{
+    q->bytes += bytes - e->bytes;
+    e->bytes = bytes;
+}
+
+static void leave(struct async_queue *q, struct queue_entry *e)
+{
+    heap_remove(&q->line[e->line], e);
+    count_tried(q, e, false);
+}
+
+struct queue_entry *queue_next(struct async_queue *q, enum queue_line line, uint64_t now_ns)
+{
+    struct queue_heap *h = &q->line[line];
+    struct queue_entry *e;
+
+    if (h->n == 0 || h->at_work >= h->limit || h->paused_until_ns > now_ns ||
+        h->entry[0]->due_ns > now_ns)
+        return NULL;
+    e = h->entry[0];
+    leave(q, e);
+    e->stage = STAGE_AT_WORK;
+    h->at_work++;
+    return e;
+}
+
+void queue_withdraw(struct async_queue *q, struct queue_entry *e)
+{
+    leave(q, e);
+    e->stage = STAGE_ENDED;
+}
+
+void queue_ended(struct async_queue *q, struct queue_entry *e)
+{
+    q->line[e->line].at_work--;
+    e->stage = STAGE_ENDED;
+}
+
+int queue_later(struct async_queue *q, struct queue_entry *e, enum queue_line line, uint64_t due_ns)
+{
+    return wait_in(q, e, line, due_ns);
+}
+
+void queue_remove(struct async_queue *q, struct queue_entry *e)
+{
+    if (e->stage == STAGE_WAITS)
+        leave(q, e);
+    queue_set_bytes(q, e, 0);
+    /* NOLINTNEXTLINE(clang-analyzer-*): it loses track in uthash */
+    HASH_DEL(q->by_row, e);
+    free(e);
+}
+
+/* ---- when ---- */
+
+void queue_pause(struct async_queue *q, enum queue_line line, uint64_t until_ns)
+{
+    q->line[line].paused_until_ns = until_ns;
+}
+
+uint64_t queue_wakes(const struct async_queue *q, enum queue_line line)
+{
+    const struct queue_heap *h = &q->line[line];
+
+    if (h->n == 0 || h->at_work >= h->limit)
+        return QUEUE_NEVER;
+    return h->entry[0]->due_ns > h->paused_until_ns ? h->entry[0]->due_ns : h->paused_until_ns;
+}
