@@ -20,7 +20,7 @@ PREFIX   ?= /usr/local
 B        := build/$(VARIANT)
 CC       ?= cc
 CXX      ?= c++
-PKGS     := libmicrohttpd libcjson yaml-0.1 gnutls libcurl
+PKGS     := libmicrohttpd libcjson yaml-0.1 gnutls libcurl sqlite3
 
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wformat=2 -Wundef
@@ -64,7 +64,7 @@ CHECK_LIBS   = $(shell pkg-config --libs yaml-0.1 gnutls) -ldl -lm -pthread
 # Everything of the node but main.c: what the tests link.
 CORE_SRC  := $(wildcard base/*.c engine/*.c)
 CORE_OBJ  := $(CORE_SRC:%.c=$(B)/%.o)
-LIB_SRC   := $(CORE_SRC) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/runtimes/*.c host/discovery/*.c))
+LIB_SRC   := $(CORE_SRC) $(filter-out host/main.c,$(wildcard host/*.c host/api/*.c host/async/*.c host/runtimes/*.c host/discovery/*.c))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/%.o)
 # The simulator, the plugin checker and the benchmark are programs of their own, which keeps the node small.
 SIM_OBJ   := $(patsubst %.c,$(B)/%.o,$(filter-out sim/main.c,$(wildcard sim/*.c))) $(CORE_OBJ)
