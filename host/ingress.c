@@ -38,7 +38,7 @@ static void enter_state(struct exchange *x, enum exchange_state state)
 /* ---- answers ---- */
 
 /* The request's and the answer's header lines share the connection's memory. */
-static bool headers_fit(const struct exchange *x)
+bool ingress_headers_fit(const struct exchange *x)
 {
     const struct headers *h = &x->response.headers;
 
@@ -66,7 +66,9 @@ static enum MHD_Result send_answer(struct exchange *x)
     /* A peer whose call never became a job may go elsewhere with it. */
     if (x->route && x->route->kind == ROUTE_PEER && ((struct job *)x)->stage == JOB_IDLE)
         wire_refuse(x);
-    if (((struct job *)x)->stage == JOB_DONE && !headers_fit(x))
+    if (x->route && x->route->kind == ROUTE_JOB && ((struct job *)x)->stage == JOB_IDLE)
+        wire_say_unrun(x);
+    if (((struct job *)x)->stage == JOB_DONE && !ingress_headers_fit(x))
         refuse_headers(x);
     if (x->original && translate_answer((struct job *)x))
         return MHD_NO;
@@ -387,8 +389,8 @@ static enum MHD_Result complete(struct exchange *x)
     if (!refused(x) && x->route->answer) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
-        if ((x->route->kind == ROUTE_ANSWER || x->route->kind == ROUTE_KEPT) && !x->later.waits && x->response.status >= 400 &&
-            x->response.status < 500)
+        if ((x->route->kind == ROUTE_ANSWER || x->route->kind == ROUTE_KEPT) && !x->later.waits &&
+            x->response.status >= 400 && x->response.status < 500)
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
     /* Whoever answers later may be writing the response already. */

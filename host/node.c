@@ -128,6 +128,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     messages_init(&n->messages);
     node_learner_init(&n->learner);
     learner_http_init(&n->learner_http);
+    async_init(&n->async, n);
     if (peers_init(&n->peers))
         goto fail;
     n->config = calloc(1, sizeof(*n->config));
@@ -168,6 +169,10 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     node_take_functions(n, table);
     if (clerk_start(&n->clerk, err))
         goto fail;
+    if (async_configure(&n->async, c, true)) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        goto fail;
+    }
     return 0;
 fail:
     node_release(n);
@@ -177,6 +182,7 @@ fail:
 void node_release(struct node *n)
 {
     clerk_stop(&n->clerk);
+    async_stop(&n->async);
     node_openfaas_stop(n);
     if (n->n_shards)
         reactor_run_posted(&n->shards[0].reactor); /* what the clerk left to the main thread */
@@ -198,6 +204,7 @@ void node_release(struct node *n)
     messages_release(&n->messages);
     node_learner_release(&n->learner);
     learner_http_release(&n->learner_http);
+    async_release(&n->async);
     run_dir_release(&n->run_dir);
     peers_release(&n->peers);
     access_release(&n->access);
@@ -343,6 +350,7 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
     settings = node_engine_settings(&c->config);
     engine_configure(n->engine, &settings);
     node_learner_configure(n, &c->config, false);
+    async_configure(&n->async, &c->config, false);
     slots_configure(&n->slots, (uint32_t)c->config.node.slots, (uint32_t)c->config.node.queue,
                     true);
     n->max_hops = (uint32_t)c->config.scheduler.max_hops;

@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "host/access.h"
+#include "host/async/async.h"
 #include "host/clerk.h"
 #include "host/deployments.h"
 #include "host/discovery/discovery.h"
@@ -43,6 +44,7 @@ struct node {
     struct deployments deployments;
     struct secrets secrets;
     char started[RFC3339]; /* when, in UTC */
+    struct async async;
 
     char id[64];
     char domain[64];               /* gateway.namespace */

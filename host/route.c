@@ -45,6 +45,12 @@
 static const struct route routes[] = {
     {"/function/", ROUTE_ANY, ROUTE_JOB, ACCESS_EVERYONE, NULL,
      "invoke a function: /function/NAME[/path][?query]"},
+    {"/async-function/", ROUTE_POST | ROUTE_DELETE, ROUTE_KEPT, ACCESS_EVERYONE, api_async_function,
+     "the same, accepted now and run later: /async-function/NAME; DELETE /async-function/ID "
+     "cancels it"},
+    {"/async/", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_async_call,
+     "how such a call stands, by its id; ?result=1: what the function answered"},
+    {"/async", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_async, "how many there are"},
     {"/peer/function/", ROUTE_ANY, ROUTE_PEER, ACCESS_PEERS, NULL, "the same, from another node"},
     {"/peer/message/", ROUTE_POST, ROUTE_MESSAGE, ACCESS_PEERS, api_message,
      "what a scheduler tells the one of its name here: /peer/message/SCHEDULER"},

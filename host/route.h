@@ -72,6 +72,9 @@ void api_secrets(struct exchange *x);
 void api_namespaces(struct exchange *x);
 void api_info(struct exchange *x);
 void api_logs(struct exchange *x);
+void api_async_function(struct exchange *x);
+void api_async_call(struct exchange *x);
+void api_async(struct exchange *x);
 void api_learner(struct exchange *x); /* /configuration/learner */
 void api_learner_root(struct exchange *x);
 void api_learner_act(struct exchange *x);

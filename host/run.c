@@ -71,6 +71,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int events)
     log_event(LOG_INFO, "stopping", LOG_INT("signal", w->signum));
     n->stopping = true;
     discovery_leave(n);
+    async_quiesce(&n->async);
     for (unsigned i = 0; i < n->n_shards; i++)
         reactor_post(&n->shards[i].reactor, &n->shards[i].stop);
     ev_timer_init(&n->stop_timer, on_stop_timeout,
@@ -231,7 +232,10 @@ static int open_node(struct node *n, char err[P2P_ERRLEN])
         return -1;
     node_learner_start(n);
     node_openfaas_start(n);
-    return start_threads(n, err);
+    if (start_threads(n, err))
+        return -1;
+    async_resume(&n->async);
+    return 0;
 }
 
 int node_run(struct node *n, char err[P2P_ERRLEN])
@@ -239,7 +243,8 @@ int node_run(struct node *n, char err[P2P_ERRLEN])
     struct engine_current now;
 
     signal(SIGPIPE, SIG_IGN);
-    start_watchers(n); /* whoever sees it serve may signal it */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error as a full disk is */
+    start_watchers(n);        /* whoever sees it serve may signal it */
     if (open_node(n, err)) {
         discovery_stop(n);
         stop_watchers(n);
@@ -258,6 +263,7 @@ int node_run(struct node *n, char err[P2P_ERRLEN])
     discovery_stop(n);
     stop_watchers(n);
     node_learner_stop(n);
+    async_stop(&n->async);
     log_event(LOG_INFO, "stopped");
     return 0;
 }

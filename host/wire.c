@@ -240,9 +240,14 @@ void wire_write_load(struct exchange *x)
     add_count(&x->response.headers, QUEUE_LENGTH, s->queued);
 }
 
-void wire_refuse(struct exchange *x)
+void wire_say_unrun(struct exchange *x)
 {
     headers_add(&x->response.headers, OUTCOME, outcome_names[WIRE_REFUSED]);
+}
+
+void wire_refuse(struct exchange *x)
+{
+    wire_say_unrun(x);
     wire_write_load(x);
 }
 

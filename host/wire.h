@@ -50,7 +50,9 @@ enum wire_outcome wire_read_outcome(const struct http_response *r);
 void wire_read_times(struct job *j);
 /* The load a node tells in its answers; false when it does not. */
 bool wire_read_load(const struct http_response *r, struct p2p_probe *out);
-/* Tells a peer that its call did not run and will not. */
+/* Tells a client that its call did not run and will not. */
+void wire_say_unrun(struct exchange *x);
+/* The same to a peer, with this node's load. */
 void wire_refuse(struct exchange *x);
 /* Puts this node's load into an answer. */
 void wire_write_load(struct exchange *x);

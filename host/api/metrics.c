@@ -364,6 +364,40 @@ static void write_access(struct buf *b, const struct access *a)
                    access_refusal_name((enum access_refusal)i), (unsigned long long)a->refusals[i]);
 }
 
+static void write_async(struct buf *b, const struct async *a)
+{
+    static const struct {
+        const char *name, *help;
+    } gauges[ASYNC_GAUGES] = {
+        [ASYNC_QUEUED] = {"async_queued", "kept calls that wait to run"},
+        [ASYNC_RETRYING] = {"async_retrying", "of those, tried before"},
+        [ASYNC_RUNNING] = {"async_running", "kept calls that run"},
+        [ASYNC_CALLBACKS] = {"async_callbacks", "kept calls that ran, their callbacks still open"},
+        [ASYNC_BYTES] = {"async_bytes", "of kept calls that are not over"},
+        [ASYNC_KEPT_BYTES] = {"async_kept_bytes", "of the results of those that are"}};
+    static const struct {
+        const char *name, *help;
+    } counts[ASYNC_COUNTS] = {
+        [ASYNC_ACCEPTED] = {"async_accepted_total", "calls accepted to run later"},
+        [ASYNC_REFUSED] = {"async_refused_total", "calls not accepted: too many, or the disk"},
+        [ASYNC_DONE] = {"async_done_total", "kept calls that a function answered"},
+        [ASYNC_FAILED] = {"async_failed_total", "kept calls that failed for good"},
+        [ASYNC_CANCELLED] = {"async_cancelled_total", "kept calls that were cancelled"},
+        [ASYNC_RETRIES] = {"async_retries_total", "runs after which another was planned"},
+        [ASYNC_NO_ROOM] = {"async_no_room_total", "times that a kept call found no room to run"},
+        [ASYNC_TOLD] = {"async_callbacks_total", "callbacks that were delivered"},
+        [ASYNC_NOT_TOLD] = {"async_callbacks_failed_total", "callbacks that were given up"},
+        [ASYNC_CALLBACK_RETRIES] = {"async_callback_retries_total",
+                                    "tries of a callback after which another was planned"},
+        [ASYNC_COMMITS] = {"async_commits_total", "times that changes went to the disk"},
+        [ASYNC_COMMITS_FAILED] = {"async_commits_failed_total", "times that the disk refused"}};
+
+    for (int i = 0; i < ASYNC_GAUGES; i++)
+        single(b, gauges[i].name, "gauge", gauges[i].help, (double)a->gauge[i]);
+    for (int i = 0; i < ASYNC_COUNTS; i++)
+        single(b, counts[i].name, "counter", counts[i].help, (double)a->count[i]);
+}
+
 void api_metrics(struct exchange *x)
 {
     struct node *n = x->shard->node;
@@ -378,6 +412,7 @@ void api_metrics(struct exchange *x)
     write_peers(b, n);
     write_openfaas(b, n);
     write_access(b, &n->access);
+    write_async(b, &n->async);
     discovery_measure(n, write_discovery_metric, b);
     metrics_of_schedulers(b, x->shard);
     engine_learner_metrics(n->engine, write_learner_metric, b);

@@ -1,0 +1,215 @@
+/*
+ * callback.c - whoever wanted to be called back hears of the result: a POST of what the
+ * function answered.  Until it got a 2xx the call is not over.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/async/worker.h"
+#include "host/log.h"
+
+enum { MOST_URL = 8 << 10, MOST_HEADERS = 256 << 10, OWN_LINES = 5, MOST_ANSWER = 64 << 10 };
+
+struct async_delivery {
+    struct async_change change; /* first */
+    struct async_worker *worker;
+    struct queue_entry *entry;
+    int64_t row;
+    struct async_delivery *next, *prev; /* at work */
+    struct curl_request request;
+    struct buf url, body, lines;
+    struct headers headers;
+    const char **line; /* into `lines` */
+    /* Its end. */
+    enum store_callback state;
+    unsigned attempts;
+    int64_t when_ms;
+    uint64_t wait_ns;
+};
+
+static void delivery_free(struct async_delivery *d)
+{
+    buf_release(&d->url);
+    buf_release(&d->body);
+    buf_release(&d->lines);
+    headers_release(&d->headers);
+    free(d->line);
+    free(d);
+}
+
+static void unlink_delivery(struct async_delivery *d)
+{
+    if (d->prev)
+        d->prev->next = d->next;
+    else
+        d->worker->deliveries = d->next;
+    if (d->next)
+        d->next->prev = d->prev;
+}
+
+/* ---- how it went ---- */
+
+static int apply(struct async_change *c, struct async_store *s)
+{
+    struct async_delivery *d = (struct async_delivery *)c;
+
+    return store_callback(s, d->row, d->state, d->attempts, d->when_ms, d->worker->settings.result);
+}
+
+static void done(struct async_change *c, const char *why)
+{
+    struct async_delivery *d = (struct async_delivery *)c;
+    struct async_worker *w = d->worker;
+
+    if (!why && d->state == CALLBACK_OPEN) {
+        queue_later(&w->queue, d->entry, LINE_CALLBACK, clock_ns() + d->wait_ns);
+    } else if (!why) {
+        async_count(w, d->state == CALLBACK_TOLD ? ASYNC_TOLD : ASYNC_NOT_TOLD);
+        async_forget(w, d->entry);
+    }
+    delivery_free(d);
+}
+
+static void end(struct async_delivery *d, bool told, const char *why)
+{
+    struct async_worker *w = d->worker;
+    struct queue_entry *e = d->entry;
+
+    queue_ended(&w->queue, e);
+    d->attempts = ++e->attempts;
+    d->when_ms = async_now_ms();
+    if (told) {
+        d->state = CALLBACK_TOLD;
+    } else if (e->attempts >= w->settings.retry.attempts) {
+        d->state = CALLBACK_GIVEN_UP;
+        log_event(LOG_WARN, "a callback is given up", LOG_STR("url", d->url.data),
+                  LOG_INT("attempts", e->attempts), LOG_STR("why", why));
+    } else {
+        d->state = CALLBACK_OPEN;
+        d->wait_ns = async_wait_ns(w, e->attempts);
+        d->when_ms += (int64_t)(d->wait_ns / 1000000);
+        async_count(w, ASYNC_CALLBACK_RETRIES);
+    }
+    d->change = (struct async_change){.apply = apply, .done = done};
+    async_commit(w, &d->change);
+}
+
+static void on_told(struct curl_request *rq, struct buf *answer)
+{
+    struct async_delivery *d = rq->owner;
+    char why[P2P_ERRLEN];
+    bool told = rq->status >= 200 && rq->status < 300; /* whatever its body is */
+
+    (void)answer;
+    unlink_delivery(d);
+    snprintf(why, sizeof(why), "it answers %d", rq->status);
+    end(d, told, rq->status ? why : rq->err);
+}
+
+/* ---- what is sent ---- */
+
+/* The function's headers, then those that tell of the call.  0, or -1: memory. */
+static int write_lines(struct async_delivery *d, const struct store_found *f)
+{
+    const char *name, *value, *text;
+    size_t at = 0, n = 0;
+
+    while (headers_next(&d->headers, &at, &name, &value))
+        if (buf_printf(&d->lines, "%s: %s", name, value) || buf_append(&d->lines, "", 1))
+            return -1;
+    if (buf_printf(&d->lines, "X-Call-Id: %s", f->id) || buf_append(&d->lines, "", 1) ||
+        buf_printf(&d->lines, "X-Duration-Seconds: %f", (double)f->duration_us / 1e6) ||
+        buf_append(&d->lines, "", 1) ||
+        buf_printf(&d->lines, "X-Function-Status: %d", f->status ? f->status : 503) ||
+        buf_append(&d->lines, "", 1) || buf_printf(&d->lines, "X-Function-Name: %s", f->function) ||
+        buf_append(&d->lines, "", 1))
+        return -1;
+    d->line = calloc(d->headers.count + OWN_LINES, sizeof(*d->line));
+    if (!d->line)
+        return -1;
+    text = d->lines.data;
+    while (text < d->lines.data + d->lines.len) {
+        d->line[n++] = text;
+        text += strlen(text) + 1;
+    }
+    return 0;
+}
+
+static struct async_delivery *delivery_new(struct async_worker *w, struct queue_entry *e)
+{
+    struct async_delivery *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return NULL;
+    d->worker = w;
+    d->entry = e;
+    d->row = e->row;
+    buf_init(&d->url, MOST_URL);
+    buf_init(&d->body, w->async->limits.body);
+    buf_init(&d->lines, 2 * (size_t)MOST_HEADERS);
+    headers_init(&d->headers, w->async->limits.headers + MOST_HEADERS);
+    return d;
+}
+
+/* 0, or -1 with the reason. */
+static int begin(struct async_delivery *d, const char **why)
+{
+    struct async_worker *w = d->worker;
+    const struct store_texts texts = {
+        .headers = &d->headers, .body = &d->body, .callback = &d->url};
+    struct store_found f;
+    bool found;
+
+    *why = "out of memory";
+    if (!w->curls && !(w->curls = curl_loop_new(w->reactor)))
+        return -1;
+    if (store_find_row(w->store, d->row, &f, &texts, &found)) {
+        *why = store_why(w->store);
+        return -1;
+    }
+    if (write_lines(d, &f))
+        return -1;
+    d->request = (struct curl_request){.url = d->url.data,
+                                       .method = "POST",
+                                       .headers = d->line,
+                                       .body = d->body.data,
+                                       .body_len = d->body.len,
+                                       .most = MOST_ANSWER,
+                                       .connect_ns = w->settings.callback_timeout_ns,
+                                       .timeout_ns = w->settings.callback_timeout_ns,
+                                       .done = on_told,
+                                       .owner = d};
+    return curl_request_start(w->curls, &d->request);
+}
+
+void async_deliver(struct async_worker *w, struct queue_entry *e)
+{
+    struct async_delivery *d = delivery_new(w, e);
+    const char *why;
+
+    if (!d) {
+        queue_ended(&w->queue, e);
+        queue_later(&w->queue, e, LINE_CALLBACK, clock_ns() + async_wait_ns(w, 1));
+        return;
+    }
+    if (begin(d, &why)) {
+        end(d, false, why);
+        return;
+    }
+    d->next = w->deliveries;
+    if (w->deliveries)
+        w->deliveries->prev = d;
+    w->deliveries = d;
+}
+
+void async_deliveries_cancel(struct async_worker *w)
+{
+    struct async_delivery *d;
+
+    while ((d = w->deliveries)) {
+        w->deliveries = d->next;
+        curl_request_cancel(&d->request);
+        delivery_free(d);
+    }
+}

@@ -1,0 +1,289 @@
+#include "host/async/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "host/log.h"
+
+enum {
+    MOST_CHANGES = 4096,   /* that wait for the disk: then no call is begun */
+    MOST_HELD = 32 << 20,  /* bytes of their results */
+    CALLBACKS_AT_ONCE = 64 /* half-open ones of a dead server too */
+};
+static const uint64_t AGAIN_NS = 1000000000; /* after the disk refused */
+static const double PURGE_SECONDS = 1;
+
+int64_t async_now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void async_count(struct async_worker *w, enum async_count which)
+{
+    w->async->count[which]++;
+}
+
+uint64_t async_wait_ns(struct async_worker *w, unsigned made)
+{
+    return retry_wait_ns(&w->settings.retry, made, random_unit(&w->random));
+}
+
+void async_commit(struct async_worker *w, struct async_change *c)
+{
+    batch_add(&w->batch, c);
+}
+
+void async_forget(struct async_worker *w, struct queue_entry *e)
+{
+    queue_remove(&w->queue, e);
+}
+
+/* ---- the store ---- */
+
+static void take_up(void *ctx, const struct store_open_call *c)
+{
+    struct async_worker *w = ctx;
+    uint64_t most = w->settings.retry.max_wait_ns, wait = 0;
+    int64_t ms = c->due_ms - async_now_ms();
+    struct queue_entry *e;
+
+    /* Whatever the clock did meanwhile. */
+    if (ms > 0)
+        wait = (uint64_t)ms < most / 1000000 ? (uint64_t)ms * 1000000 : most;
+    e = queue_add(&w->queue, c->row, c->tells ? LINE_CALLBACK : LINE_RUN, c->attempts,
+                  clock_ns() + wait);
+    if (!e) {
+        log_event(LOG_ERROR, "a kept call waits for the next start", LOG_STR("why", "memory"));
+        return;
+    }
+    e->accepted_ms = c->accepted_ms;
+    queue_set_bytes(&w->queue, e, c->bytes);
+}
+
+int async_open_store(struct async_worker *w)
+{
+    uint64_t now = clock_ns();
+    bool aside;
+
+    if (w->store)
+        return 0;
+    if (!w->upstreams) {
+        snprintf(w->why, sizeof(w->why), "out of memory");
+        return -1;
+    }
+    if (w->opened_ns && now - w->opened_ns < AGAIN_NS)
+        return -1;
+    w->opened_ns = now;
+    w->store = store_open(w->async->folder, &aside, w->why);
+    if (w->store && aside)
+        log_event(LOG_ERROR,
+                  "the file of kept calls was broken: it is kept beside as "
+                  "async.db.broken-…, its calls are not run, a new one is made",
+                  LOG_STR("why", w->why));
+    if (w->store && store_each_open(w->store, take_up, w)) {
+        snprintf(w->why, sizeof(w->why), "%s", store_why(w->store));
+        store_close(w->store);
+        w->store = NULL;
+        queue_release(&w->queue);
+    }
+    if (!w->store) {
+        log_event(LOG_ERROR, "no calls can be kept", LOG_STR("why", w->why));
+        return -1;
+    }
+    if (queue_size(&w->queue))
+        log_event(LOG_INFO, "kept calls go on", LOG_INT("calls", queue_size(&w->queue)));
+    return 0;
+}
+
+/* ---- what is done when ---- */
+
+static void tell_failing(struct async_worker *w, bool fails)
+{
+    if (fails == w->failing)
+        return;
+    w->failing = fails;
+    if (fails)
+        log_event(LOG_ERROR,
+                  "kept calls cannot be written; none is accepted or begun until they can",
+                  LOG_STR("why", store_why(w->store)));
+    else
+        log_event(LOG_INFO, "kept calls can be written again");
+}
+
+/* Between two commits of a busy time as much goes to the requests as to the disk. */
+static void commit(struct async_worker *w, uint64_t before)
+{
+    bool failed = batch_commit(&w->batch, w->store) != 0, busy;
+    uint64_t now = clock_ns();
+
+    async_count(w, failed ? ASYNC_COMMITS_FAILED : ASYNC_COMMITS);
+    tell_failing(w, failed);
+    busy = w->runs || w->deliveries || queue_wakes(&w->queue, LINE_RUN) <= now;
+    w->commit_ns = now + (failed ? AGAIN_NS : busy ? now - before : 0);
+}
+
+static void begin_due(struct async_worker *w, uint64_t now)
+{
+    struct queue_entry *e;
+
+    if (w->failing && w->batch.n == 0 && now >= w->commit_ns)
+        tell_failing(w, false); /* the next change shows whether it is so */
+    if (w->quiesced || w->failing)
+        return;
+    while (w->batch.n < MOST_CHANGES && w->held < MOST_HELD &&
+           (e = queue_next(&w->queue, LINE_RUN, now)))
+        async_run_start(w, e);
+    while ((e = queue_next(&w->queue, LINE_CALLBACK, now)))
+        async_deliver(w, e);
+}
+
+static void tell_gauges(struct async_worker *w)
+{
+    const struct async_queue *q = &w->queue;
+    _Atomic int64_t *gauge = w->async->gauge;
+
+    gauge[ASYNC_QUEUED] = q->line[LINE_RUN].n;
+    gauge[ASYNC_RETRYING] = q->tried_before;
+    gauge[ASYNC_RUNNING] = q->line[LINE_RUN].at_work;
+    gauge[ASYNC_CALLBACKS] = (int64_t)q->line[LINE_CALLBACK].n + q->line[LINE_CALLBACK].at_work;
+    gauge[ASYNC_BYTES] = q->bytes;
+    gauge[ASYNC_KEPT_BYTES] = w->store ? store_kept(w->store) : 0;
+}
+
+static uint64_t wakes(const struct async_worker *w)
+{
+    uint64_t at = w->batch.n || w->failing ? w->commit_ns : QUEUE_NEVER;
+
+    for (int line = 0; !w->quiesced && !w->failing && line < QUEUE_LINES; line++) {
+        uint64_t due = queue_wakes(&w->queue, (enum queue_line)line);
+
+        at = due < at ? due : at;
+    }
+    return at;
+}
+
+static void on_sleep(struct ev_loop *loop, ev_prepare *p, int events)
+{
+    struct async_worker *w = p->data;
+    uint64_t now = clock_ns(), at;
+
+    (void)events;
+    if (w->store) {
+        begin_due(w, now);
+        if (w->batch.n && now >= w->commit_ns) {
+            commit(w, now);
+            now = clock_ns();
+            begin_due(w, now);
+        }
+    }
+    tell_gauges(w);
+    at = w->store ? wakes(w) : QUEUE_NEVER;
+    ev_timer_stop(loop, &w->wake);
+    if (at == QUEUE_NEVER)
+        return;
+    ev_now_update(loop);
+    ev_timer_set(&w->wake, at > now ? (double)(at - now) / 1e9 : 0, 0);
+    ev_timer_start(loop, &w->wake);
+}
+
+/* The work is done before the loop sleeps again. */
+static void on_wake(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop;
+    (void)t;
+    (void)events;
+}
+
+static void on_purge(struct ev_loop *loop, ev_timer *t, int events)
+{
+    struct async_worker *w = t->data;
+    bool more = false;
+
+    (void)loop;
+    (void)events;
+    if (!w->store || w->failing || store_kept(w->store) == 0)
+        return;
+    if (store_purge(w->store, async_now_ms() - w->settings.keep_ms, w->settings.bytes, &more))
+        log_event(LOG_WARN, "old results cannot be dropped", LOG_STR("why", store_why(w->store)));
+    if (more)
+        ev_feed_event(loop, t, EV_TIMER);
+}
+
+/* ---- life ---- */
+
+void async_worker_configure(struct async_worker *w, const struct async_settings *s)
+{
+    w->settings = *s;
+    w->queue.line[LINE_RUN].limit = s->concurrency;
+    w->queue.line[LINE_CALLBACK].limit = CALLBACKS_AT_ONCE;
+}
+
+struct async_worker *async_worker_new(struct async *a)
+{
+    struct async_worker *w = calloc(1, sizeof(*w));
+    uint64_t seed = 0;
+
+    if (!w)
+        return NULL;
+    w->node = a->node;
+    w->async = a;
+    w->reactor = &a->thread.reactor;
+    queue_init(&w->queue);
+    batch_init(&w->batch);
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        seed = clock_ns();
+    random_seed(&w->random, seed);
+    async_worker_configure(w, &a->settings);
+    return w;
+}
+
+static void on_begin(struct task *t)
+{
+    struct async_worker *w =
+        (struct async_worker *)((char *)t - offsetof(struct async_worker, begin));
+    struct ev_loop *loop = w->reactor->loop;
+
+    w->upstreams = w->reactor->upstreams = upstreams_new(w->reactor, &w->async->upstream);
+    ev_timer_init(&w->wake, on_wake, 0, 0);
+    ev_timer_init(&w->purge, on_purge, PURGE_SECONDS, PURGE_SECONDS);
+    ev_prepare_init(&w->before_sleep, on_sleep);
+    w->before_sleep.data = w->purge.data = w;
+    async_open_store(w);
+    ev_timer_start(loop, &w->purge);
+    ev_prepare_start(loop, &w->before_sleep);
+}
+
+void async_worker_begin(struct async_worker *w)
+{
+    w->begin.run = on_begin;
+    reactor_post(w->reactor, &w->begin);
+}
+
+void async_worker_free(struct async_worker *w)
+{
+    struct ev_loop *loop = w->reactor->loop;
+
+    w->quiesced = true;
+    async_runs_cancel(w);
+    async_deliveries_cancel(w);
+    if (w->store && w->batch.n && batch_commit(&w->batch, w->store))
+        log_event(LOG_ERROR, "results are lost, their calls run again after the next start",
+                  LOG_INT("calls", w->batch.n), LOG_STR("why", store_why(w->store)));
+    while (w->batch.n)
+        batch_drop(&w->batch, "the node has stopped");
+    ev_prepare_stop(loop, &w->before_sleep);
+    ev_timer_stop(loop, &w->wake);
+    ev_timer_stop(loop, &w->purge);
+    curl_loop_free(w->curls);
+    if (w->upstreams)
+        upstreams_free(w->upstreams);
+    w->reactor->upstreams = NULL;
+    store_close(w->store);
+    queue_release(&w->queue);
+    free(w);
+}
