@@ -1,20 +1,9 @@
 /* Calls that are accepted now and run later: what is accepted, tried again, told, kept. */
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "tests/cluster/fixture.h"
+#include "tests/cluster/support_async.h"
 #include "tests/cluster/support_hooks.h"
 
-enum { NODE, PEER, BARE };
-
-static char notes[64], config[1600], data[2][128];
 static struct hooks *server;
-static const char *const retries[] = {"async.min_wait=20ms", "async.max_wait=100ms",
-                                      "async.attempts=3", NULL};
 
 /* ---- callbacks ---- */
 
@@ -48,29 +37,11 @@ static void wait_told(unsigned least)
         fail_msg("%u callbacks came, wanted %u", told.n, least);
 }
 
-/* ---- nodes ---- */
-
-/* With its own folder, and these settings. */
-static void start(unsigned node, const char *const *more)
-{
-    const char *settings[16] = {NULL};
-    unsigned n = 0;
-
-    if (node != BARE)
-        settings[n++] = data[node];
-    for (unsigned i = 0; retries[i]; i++)
-        settings[n++] = retries[i];
-    while (more && *more)
-        settings[n++] = *more++;
-    start_node(node, settings);
-    select_scheduler(node, "{\"name\":\"local\"}");
-}
-
 static void begin_with(const char *const *more)
 {
     memset(&told, 0, sizeof(told));
     told.answer = 200;
-    start(NODE, more);
+    async_start_node(NODE, more);
 }
 
 static int setup(void **state)
@@ -78,93 +49,6 @@ static int setup(void **state)
     (void)state;
     begin_with(NULL);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    char command[160];
-
-    (void)state;
-    for (unsigned i = 0; i < 3; i++)
-        if (cluster.node[i].pid && !stop_node(i))
-            return -1;
-    snprintf(command, sizeof(command), "rm -rf %s/data? && mkdir %s/data0 %s/data1", cluster.dir,
-             cluster.dir, cluster.dir);
-    unlink(notes);
-    return system(command);
-}
-
-/* ---- calls ---- */
-
-/* Accepted; its id, kept until the next but seven. */
-static const char *call(const char *path, const char *body, const char *const *headers)
-{
-    static char kept[8][64];
-    static unsigned next;
-    char *id = kept[next++ % 8];
-    struct reply r = send_method("POST", NODE, path, body, strlen(body), headers);
-
-    if (r.status != 202)
-        fail_msg("%s: %ld %s", path, r.status, r.body);
-    assert_int_equal(r.len, 0);
-    snprintf(id, 64, "%s", header(&r, "X-Call-Id"));
-    assert_true(id[0] != '\0');
-    assert_true(strtod(header(&r, "X-Start-Time"), NULL) > 1.7e18);
-    reply_free(&r);
-    return id;
-}
-
-struct wanted {
-    const char *id, *text;
-    char last[600];
-};
-
-static bool says(void *arg)
-{
-    struct wanted *w = arg;
-    char path[160];
-    struct reply r;
-
-    snprintf(path, sizeof(path), "/async/%s", w->id);
-    r = get(NODE, path);
-    snprintf(w->last, sizeof(w->last), "%ld %s", r.status, r.body);
-    reply_free(&r);
-    return strstr(w->last, w->text) != NULL;
-}
-
-static void wait_state(const char *id, const char *text)
-{
-    struct wanted w = {id, text, ""};
-
-    if (!wait_until(says, &w, 20))
-        fail_msg("wanted %s, it is %s", text, w.last);
-}
-
-static struct reply result(const char *id)
-{
-    char path[160];
-
-    snprintf(path, sizeof(path), "/async/%s?result=1", id);
-    return get(NODE, path);
-}
-
-static struct reply cancel(const char *id)
-{
-    char path[160];
-
-    snprintf(path, sizeof(path), "/async-function/%s", id);
-    return send_method("DELETE", NODE, path, NULL, 0, NULL);
-}
-
-/* Nothing has room to run from now on; let_run() ends it. */
-static void let_nothing_run(void)
-{
-    select_scheduler(NODE, "{\"name\":\"reject\"}");
-}
-
-static void let_run(void)
-{
-    select_scheduler(NODE, "{\"name\":\"local\"}");
 }
 
 /* ---- what is accepted ---- */
@@ -176,13 +60,13 @@ static void test_a_call_reaches_the_function_as_a_clients_would(void **state)
         "Connection: X-Other", "X-Other: of this connection",
         "X-P2pfaas-Hops: 7",   "X-Callback-Url: http://127.0.0.1:1/",
         "X-Call-Id: mine-1",   NULL};
-    const char *id = call("/async-function/record.openfaas-fn/dump?q=5", "the body", headers);
+    const char *id = async_call("/async-function/record.openfaas-fn/dump?q=5", "the body", headers);
     struct reply r;
 
     (void)state;
     assert_string_equal(id, "mine-1");
     wait_state(id, "\"state\":\"done\"");
-    r = result(id);
+    r = async_result(id);
     assert_int_equal(r.status, 200);
     assert_non_null(strstr(r.body, "POST /dump q=5\n"));
     assert_non_null(strstr(r.body, "X-Test: one\n"));
@@ -219,27 +103,27 @@ static void test_what_cannot_be_accepted_is_told(void **state)
     }
     expect(get(NODE, "/async/nothing"), 404, "no call 'nothing' here");
     expect(get(NODE, "/async/a%20b"), 404, "no id");
-    expect(cancel("nothing"), 404, "no call 'nothing' here");
+    expect(async_cancel_call("nothing"), 404, "no call 'nothing' here");
     assert_true(metric(NODE, "p2pfaas_async_accepted_total") == 0);
 }
 
 static void test_an_id_that_is_not_sane_is_replaced(void **state)
 {
     static const char *const headers[] = {"X-Call-Id: two words", NULL};
-    const char *id = call("/async-function/record", "x", headers);
+    const char *id = async_call("/async-function/record", "x", headers);
 
     (void)state;
     assert_int_equal(strlen(id), 36);
     assert_int_equal(strspn(id, "0123456789abcdef-"), 36);
     assert_int_equal(id[14], '4');
     wait_state(id, "\"state\":\"done\"");
-    assert_string_not_equal(call("/async-function/record", "x", NULL), id);
+    assert_string_not_equal(async_call("/async-function/record", "x", NULL), id);
 }
 
 static void test_a_node_that_keeps_nothing_says_so(void **state)
 {
     (void)state;
-    start(BARE, NULL);
+    async_start_node(BARE, NULL);
     expect(post_text(BARE, "/async-function/record", "x"), 501, "node.data_dir");
     expect(get(BARE, "/async/x"), 501, "node.data_dir");
     expect(get(BARE, "/async"), 200, "\"queued\":0");
@@ -249,15 +133,15 @@ static void test_a_node_that_keeps_nothing_says_so(void **state)
 
 static void test_a_status_of_the_list_is_tried_again(void **state)
 {
-    const char *id = call("/async-function/record?fail=2&code=500", "again", NULL);
+    const char *id = async_call("/async-function/record?fail=2&code=500", "again", NULL);
 
     (void)state;
     wait_state(id, "\"state\":\"done\",\"attempts\":3");
-    assert_int_equal(hooks_runs(notes, "again"), 3);
+    assert_int_equal(hooks_runs(async_notes, "again"), 3);
     assert_true(metric(NODE, "p2pfaas_async_retries_total") == 2);
-    id = call("/async-function/record?fail=9&code=418", "once", NULL);
+    id = async_call("/async-function/record?fail=9&code=418", "once", NULL);
     wait_state(id, "\"state\":\"done\",\"attempts\":1");
-    assert_int_equal(hooks_runs(notes, "once"), 1);
+    assert_int_equal(hooks_runs(async_notes, "once"), 1);
 }
 
 static void test_when_no_attempt_is_left_the_last_answer_is_the_result(void **state)
@@ -270,15 +154,15 @@ static void test_when_no_attempt_is_left_the_last_answer_is_the_result(void **st
     (void)state;
     snprintf(callback, sizeof(callback), "X-Callback-Url: http://127.0.0.1:%u/x",
              hooks_port(server));
-    id = call("/async-function/record?fail=9&code=503", "never", headers);
+    id = async_call("/async-function/record?fail=9&code=503", "never", headers);
     wait_state(id, "\"state\":\"failed\",\"attempts\":3");
-    r = result(id);
+    r = async_result(id);
     assert_int_equal(r.status, 503);
     assert_string_equal(r.body, "never");
     reply_free(&r);
     wait_told(1);
     assert_string_equal(told.status, "503");
-    assert_int_equal(hooks_runs(notes, "never"), 3);
+    assert_int_equal(hooks_runs(async_notes, "never"), 3);
     assert_true(metric(NODE, "p2pfaas_async_failed_total") == 1);
 }
 
@@ -290,7 +174,7 @@ static void test_retry_after_counts_instead_of_the_wait(void **state)
 
     (void)state;
     begin_with(more);
-    id = call("/async-function/record?fail=1&code=429&after=1", "later", NULL);
+    id = async_call("/async-function/record?fail=1&code=429&after=1", "later", NULL);
     wait_state(id, "\"state\":\"retrying\",\"attempts\":1");
     wait_state(id, "\"state\":\"done\",\"attempts\":2");
     assert_true(seconds_now() - began >= 1);
@@ -303,16 +187,16 @@ static void test_to_find_no_room_is_no_attempt(void **state)
 
     (void)state;
     let_nothing_run();
-    id = call("/async-function/record", "patient", NULL);
+    id = async_call("/async-function/record", "patient", NULL);
     wait_metric(NODE, "p2pfaas_async_no_room_total", 4, 20); /* more than there are attempts */
-    r = result(id);
+    r = async_result(id);
     assert_int_equal(r.status, 202);
     assert_non_null(strstr(r.body, "\"attempts\":0"));
     assert_string_equal(header(&r, "Retry-After"), "1");
     reply_free(&r);
     let_run();
     wait_state(id, "\"state\":\"done\",\"attempts\":1");
-    assert_int_equal(hooks_runs(notes, "patient"), 1);
+    assert_int_equal(hooks_runs(async_notes, "patient"), 1);
 }
 
 static void test_a_call_that_never_finds_room_fails(void **state)
@@ -327,14 +211,14 @@ static void test_a_call_that_never_finds_room_fails(void **state)
     snprintf(callback, sizeof(callback), "X-Callback-Url: http://127.0.0.1:%u/",
              hooks_port(server));
     let_nothing_run();
-    id = call("/async-function/record", "expired", headers);
+    id = async_call("/async-function/record", "expired", headers);
     wait_state(id, "async.expiry");
     wait_told(1);
     assert_string_equal(told.status, "503");
     assert_string_equal(told.body, "");
     assert_string_equal(told.name, "record");
-    expect(result(id), 503, "\"state\":\"failed\"");
-    assert_int_equal(hooks_runs(notes, "expired"), 0);
+    expect(async_result(id), 503, "\"state\":\"failed\"");
+    assert_int_equal(hooks_runs(async_notes, "expired"), 0);
 }
 
 /* ---- told ---- */
@@ -349,7 +233,7 @@ static void test_a_callback_is_tried_until_it_is_taken(void **state)
     told.answer = 500;
     snprintf(callback, sizeof(callback), "X-Callback-Url: http://localhost:%u/hook",
              hooks_port(server));
-    id = call("/async-function/record/dump", "tell me", headers);
+    id = async_call("/async-function/record/dump", "tell me", headers);
     wait_told(2);
     told.answer = 204;
     wait_state(id, "\"callback\":{\"state\":\"delivered\",\"attempts\":3}");
@@ -363,7 +247,7 @@ static void test_a_callback_is_tried_until_it_is_taken(void **state)
 static void test_a_callback_that_nobody_takes_is_given_up(void **state)
 {
     static const char *const headers[] = {"X-Callback-Url: http://127.0.0.1:1/", NULL};
-    const char *id = call("/async-function/record", "tell nobody", headers);
+    const char *id = async_call("/async-function/record", "tell nobody", headers);
 
     (void)state;
     wait_state(id, "\"callback\":{\"state\":\"given up\",\"attempts\":3}");
@@ -376,16 +260,16 @@ static void test_a_callback_that_nobody_takes_is_given_up(void **state)
 
 static void test_what_waits_can_be_cancelled(void **state)
 {
-    const char *id, *done = call("/async-function/record", "done", NULL);
+    const char *id, *done = async_call("/async-function/record", "done", NULL);
 
     (void)state;
     wait_state(done, "\"state\":\"done\"");
-    expect(cancel(done), 409, "is done");
+    expect(async_cancel_call(done), 409, "is done");
     let_nothing_run();
-    id = call("/async-function/record", "cancelled", NULL);
+    id = async_call("/async-function/record", "cancelled", NULL);
     wait_metric(NODE, "p2pfaas_async_no_room_total", 1, 20);
     for (;;) { /* it may be on its way to be refused */
-        struct reply r = cancel(id);
+        struct reply r = async_cancel_call(id);
         bool taken = r.status == 202;
 
         reply_free(&r);
@@ -393,10 +277,10 @@ static void test_what_waits_can_be_cancelled(void **state)
             break;
     }
     wait_state(id, "\"state\":\"cancelled\"");
-    expect(result(id), 410, NULL);
+    expect(async_result(id), 410, NULL);
     let_run();
-    wait_state(call("/async-function/record", "after it", NULL), "\"state\":\"done\"");
-    assert_int_equal(hooks_runs(notes, "cancelled"), 0);
+    wait_state(async_call("/async-function/record", "after it", NULL), "\"state\":\"done\"");
+    assert_int_equal(hooks_runs(async_notes, "cancelled"), 0);
 }
 
 static void test_more_than_the_queue_holds_is_429(void **state)
@@ -408,9 +292,9 @@ static void test_more_than_the_queue_holds_is_429(void **state)
     (void)state;
     begin_with(more);
     let_nothing_run();
-    call("/async-function/record", "one", NULL);
+    async_call("/async-function/record", "one", NULL);
     memset(large, 'x', (900 << 10) - 1);
-    call("/async-function/record", large, NULL);
+    async_call("/async-function/record", large, NULL);
     r = post_text(NODE, "/async-function/record", "three");
     assert_int_equal(r.status, 429);
     assert_non_null(strstr(r.body, "async.queue"));
@@ -423,7 +307,7 @@ static void test_more_than_the_queue_holds_is_429(void **state)
     expect(post_text(NODE, "/async-function/record", large), 429, "async.bytes");
     let_run();
     wait_metric(NODE, "p2pfaas_async_done_total", 2, 20);
-    wait_state(call("/async-function/record", large, NULL), "\"state\":\"done\"");
+    wait_state(async_call("/async-function/record", large, NULL), "\"state\":\"done\"");
     free(large);
 }
 
@@ -435,9 +319,9 @@ static void test_results_are_cut_and_go_when_they_are_old(void **state)
 
     (void)state;
     begin_with(more);
-    id = call("/async-function/record", "long answer", NULL);
+    id = async_call("/async-function/record", "long answer", NULL);
     wait_state(id, "\"bytes\":11");
-    r = result(id);
+    r = async_result(id);
     assert_string_equal(r.body, "long");
     assert_string_equal(header(&r, "X-P2pfaas-Result-Bytes"), "11");
     reply_free(&r);
@@ -445,159 +329,14 @@ static void test_results_are_cut_and_go_when_they_are_old(void **state)
     assert_true(metric(NODE, "p2pfaas_async_kept_bytes") == 0);
 }
 
-/* ---- where it runs ---- */
-
-static void test_a_call_may_run_at_a_peer(void **state)
-{
-    char peers[64];
-    const char *const more[] = {peers, NULL};
-    const char *id;
-    struct reply r;
-
-    (void)state;
-    snprintf(peers, sizeof(peers), "peers.nodes=%s", cluster.node[PEER].address);
-    start(PEER, NULL);
-    begin_with(more);
-    wait_metric(NODE, "p2pfaas_peers{state=\"up\"}", 1, 20);
-    select_scheduler(NODE, "{\"name\":\"forward\"}");
-    id = call("/async-function/record", "far", NULL);
-    wait_state(id, "\"state\":\"done\"");
-    r = result(id);
-    assert_string_equal(r.body, "far");
-    assert_string_equal(header(&r, "X-P2pfaas-Externally-Executed"), "True");
-    reply_free(&r);
-}
-
-/* ---- restarts ---- */
-
-static void test_what_a_stop_interrupts_runs_after_the_start(void **state)
-{
-    static const char *const hurry[] = {"node.stop_timeout=100ms", NULL};
-    const char *waits, *runs;
-
-    (void)state;
-    begin_with(hurry);
-    runs = call("/async-function/hold", "x", NULL);
-    wait_metric(NODE, "p2pfaas_slots_running", 1, 20);
-    let_nothing_run();
-    waits = call("/async-function/record", "waits", NULL);
-    assert_true(stop_node(NODE));
-    begin_with(NULL);
-    wait_log(NODE, "kept calls go on");
-    wait_state(waits, "\"state\":\"done\",\"attempts\":1");
-    wait_state(runs, "\"state\":\"done\",\"attempts\":1");
-    assert_int_equal(hooks_runs(notes, "waits"), 1);
-}
-
-static void test_a_reload_changes_the_settings(void **state)
-{
-    char text[2000];
-    FILE *f;
-
-    (void)state;
-    let_nothing_run();
-    call("/async-function/record", "one", NULL);
-    snprintf(text, sizeof(text), "%sasync: {queue: 1}\n", config);
-    f = fopen(cluster.config, "we");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-    kill(cluster.node[NODE].pid, SIGHUP);
-    wait_log(NODE, "reloaded");
-    expect(post_text(NODE, "/async-function/record", "two"), 429, "1 are not over");
-    f = fopen(cluster.config, "we");
-    assert_non_null(f);
-    fputs(config, f);
-    fclose(f);
-}
-
-/* ---- the disk ---- */
-
-static void test_two_nodes_do_not_share_a_folder(void **state)
-{
-    const char *id = call("/async-function/record", "mine", NULL);
-    const char *const same[] = {data[NODE], NULL};
-
-    (void)state;
-    start_node(BARE, same);
-    expect(post_text(BARE, "/async-function/record", "x"), 503, "a node.data_dir of its own");
-    assert_true(stop_node(BARE));
-    wait_state(id, "\"state\":\"done\"");
-    wait_state(call("/async-function/record", "still mine", NULL), "\"state\":\"done\"");
-}
-
-static void test_a_broken_file_is_kept_aside(void **state)
-{
-    char file[160];
-    FILE *f;
-
-    (void)state;
-    snprintf(file, sizeof(file), "%s/data0/async.db", cluster.dir);
-    f = fopen(file, "we");
-    assert_non_null(f);
-    for (int i = 0; i < 4096; i++)
-        fputs("this is no database ", f);
-    fclose(f);
-    begin_with(NULL);
-    wait_log(NODE, "kept beside");
-    wait_state(call("/async-function/record", "x", NULL), "\"state\":\"done\"");
-}
-
-static void limit_files(rlim_t bytes)
-{
-    const struct rlimit limit = {bytes, RLIM_INFINITY};
-
-    assert_int_equal(prlimit(cluster.node[NODE].pid, RLIMIT_FSIZE, &limit, NULL), 0);
-}
-
-static bool takes_calls(void *id)
-{
-    static const char *const headers[] = {"X-Call-Id: after", NULL};
-    struct reply r = send_method("POST", NODE, "/async-function/record", "after", 5, headers);
-    bool taken = r.status == 202;
-
-    (void)id;
-    reply_free(&r);
-    return taken;
-}
-
-static void test_a_full_disk_is_told_and_loses_nothing(void **state)
-{
-    const char *id;
-
-    (void)state;
-    id = call("/async-function/hold", "x", NULL);
-    wait_metric(NODE, "p2pfaas_slots_running", 1, 20);
-    limit_files(0);
-    expect(post_text(NODE, "/async-function/record", "x"), 503, "not accepted");
-    expect(post_text(NODE, "/async-function/record", "x"), 503, "not accepted");
-    wait_metric(NODE, "p2pfaas_async_commits_failed_total", 1, 20); /* the log cannot grow */
-    wait_state(id, "\"state\":\"running\"");
-    wait_metric(NODE, "p2pfaas_requests_total{function=\"hold\"", 1, 20);
-    limit_files(RLIM_INFINITY);
-    wait_state(id, "\"state\":\"done\",\"attempts\":1"); /* not run again */
-    if (!wait_until(takes_calls, NULL, 20))
-        fail_msg("it takes no calls");
-    wait_state("after", "\"state\":\"done\"");
-    assert_true(metric(NODE, "p2pfaas_requests_total{function=\"hold\"") == 1);
-}
-
-/* ---- ---- */
+/* ---- all of them ---- */
 
 static int start_all(void **state)
 {
     (void)state;
-    snprintf(notes, sizeof(notes), "/tmp/p2pfaas-async.%d", (int)getpid());
-    snprintf(config, sizeof(config),
-             "functions:\n"
-             "  record: {mode: http, command: %s}\n"
-             "  hold: {command: [sleep, '0.7']}\n",
-             hooks_command(notes));
-    fixture_init(3, config);
-    for (int i = 0; i < 2; i++)
-        snprintf(data[i], sizeof(data[i]), "node.data_dir=%s/data%d", cluster.dir, i);
+    async_init_nodes();
     server = hooks_start(0, on_callback, NULL);
-    return server ? teardown(NULL) : -1;
+    return server ? 0 : -1;
 }
 
 static int stop_all(void **state)
@@ -605,12 +344,11 @@ static int stop_all(void **state)
     (void)state;
     fixture_stop();
     hooks_stop(server);
-    unlink(notes);
     return 0;
 }
 
-#define RUNNING(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define STOPPED(f) cmocka_unit_test_teardown(f, teardown)
+#define RUNNING(f) cmocka_unit_test_setup_teardown(f, setup, async_teardown)
+#define STOPPED(f) cmocka_unit_test_teardown(f, async_teardown)
 
 int main(int argc, char **argv)
 {
@@ -629,12 +367,6 @@ int main(int argc, char **argv)
         RUNNING(test_what_waits_can_be_cancelled),
         STOPPED(test_more_than_the_queue_holds_is_429),
         STOPPED(test_results_are_cut_and_go_when_they_are_old),
-        STOPPED(test_a_call_may_run_at_a_peer),
-        STOPPED(test_what_a_stop_interrupts_runs_after_the_start),
-        RUNNING(test_a_reload_changes_the_settings),
-        RUNNING(test_two_nodes_do_not_share_a_folder),
-        STOPPED(test_a_broken_file_is_kept_aside),
-        RUNNING(test_a_full_disk_is_told_and_loses_nothing),
     };
 
     hooks_serve_if_asked(argc, argv);
