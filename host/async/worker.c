@@ -13,7 +13,7 @@ enum {
     CALLBACKS_AT_ONCE = 64 /* half-open ones of a dead server too */
 };
 static const uint64_t AGAIN_NS = 1000000000; /* after the disk refused */
-static const double PURGE_SECONDS = 1;
+static const double HOUSEKEEPING_SECONDS = 1;
 
 int64_t async_now_ms(void)
 {
@@ -68,6 +68,7 @@ static void take_up(void *ctx, const struct store_open_call *c)
 int async_open_store(struct async_worker *w)
 {
     uint64_t now = clock_ns();
+    char before[P2P_ERRLEN];
     bool aside;
 
     if (w->store)
@@ -79,6 +80,7 @@ int async_open_store(struct async_worker *w)
     if (w->opened_ns && now - w->opened_ns < AGAIN_NS)
         return -1;
     w->opened_ns = now;
+    snprintf(before, sizeof(before), "%s", w->why);
     w->store = store_open(w->async->folder, &aside, w->why);
     if (w->store && aside)
         log_event(LOG_ERROR,
@@ -92,7 +94,8 @@ int async_open_store(struct async_worker *w)
         queue_release(&w->queue);
     }
     if (!w->store) {
-        log_event(LOG_ERROR, "no calls can be kept", LOG_STR("why", w->why));
+        if (strcmp(before, w->why) != 0)
+            log_event(LOG_ERROR, "no calls can be kept", LOG_STR("why", w->why));
         return -1;
     }
     if (queue_size(&w->queue))
@@ -199,14 +202,14 @@ static void on_wake(struct ev_loop *loop, ev_timer *t, int events)
     (void)events;
 }
 
-static void on_purge(struct ev_loop *loop, ev_timer *t, int events)
+static void on_second(struct ev_loop *loop, ev_timer *t, int events)
 {
     struct async_worker *w = t->data;
     bool more = false;
 
     (void)loop;
     (void)events;
-    if (!w->store || w->failing || store_kept(w->store) == 0)
+    if (async_open_store(w) || w->failing || store_kept(w->store) == 0)
         return;
     if (store_purge(w->store, async_now_ms() - w->settings.keep_ms, w->settings.bytes, &more))
         log_event(LOG_WARN, "old results cannot be dropped", LOG_STR("why", store_why(w->store)));
@@ -250,11 +253,11 @@ static void on_begin(struct task *t)
 
     w->upstreams = w->reactor->upstreams = upstreams_new(w->reactor, &w->async->upstream);
     ev_timer_init(&w->wake, on_wake, 0, 0);
-    ev_timer_init(&w->purge, on_purge, PURGE_SECONDS, PURGE_SECONDS);
+    ev_timer_init(&w->second, on_second, HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS);
     ev_prepare_init(&w->before_sleep, on_sleep);
-    w->before_sleep.data = w->purge.data = w;
+    w->before_sleep.data = w->second.data = w;
     async_open_store(w);
-    ev_timer_start(loop, &w->purge);
+    ev_timer_start(loop, &w->second);
     ev_prepare_start(loop, &w->before_sleep);
 }
 
@@ -278,7 +281,7 @@ void async_worker_free(struct async_worker *w)
         batch_drop(&w->batch, "the node has stopped");
     ev_prepare_stop(loop, &w->before_sleep);
     ev_timer_stop(loop, &w->wake);
-    ev_timer_stop(loop, &w->purge);
+    ev_timer_stop(loop, &w->second);
     curl_loop_free(w->curls);
     if (w->upstreams)
         upstreams_free(w->upstreams);

@@ -28,7 +28,7 @@ struct async_worker {
     struct async_batch batch;
     struct random random;
     ev_prepare before_sleep;
-    ev_timer wake, purge;
+    ev_timer wake, second;
     uint64_t commit_ns; /* not before */
     bool failing;       /* the last commit failed */
     bool quiesced;
