@@ -55,8 +55,10 @@ static inline bool take(struct follower *f, int ms)
     if (poll(&p, 1, ms) <= 0)
         return true;
     if (f->len > sizeof(f->text) / 2) {
-        f->len /= 2;
-        memmove(f->text, f->text + sizeof(f->text) / 4, f->len);
+        size_t half = f->len / 2;
+
+        memmove(f->text, f->text + half, f->len - half);
+        f->len -= half;
     }
     n = recv(f->fd, f->text + f->len, sizeof(f->text) - f->len - 1, 0);
     if (n > 0)

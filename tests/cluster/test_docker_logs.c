@@ -89,7 +89,7 @@ static void lines_of_both_outputs(void **state)
 
     (void)state;
     need_docker();
-    expect(get(0, "/system/logs?name=one"), 200, "");
+    wait_told("/system/logs?name=one", "\"text\"", 0); /* Docker was asked */
     expect(post_text(0, "/function/one/say?2", "hello"), 200, "hello");
     wait_told("/system/logs?name=one", "\"text\":\"out: hello\"", 2);
     wait_told("/system/logs?name=one", "\"text\":\"err: hello\"", 2);
