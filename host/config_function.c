@@ -287,14 +287,6 @@ void config_release_function(struct function_config *f)
     memset(f, 0, sizeof(*f));
 }
 
-bool config_is_function_name(const char *name)
-{
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-
-    return n > 0 && n <= CONFIG_MAX_NAME && name[n] == '\0' && strcmp(name, ".") != 0 &&
-           strcmp(name, "..") != 0;
-}
-
 int config_make_function(struct config *c, const char *name, enum function_runtime runtime,
                          char err[P2P_ERRLEN])
 {

@@ -330,16 +330,17 @@ static void write_openfaas(struct buf *b, struct node *n)
     if (!n->openfaas)
         return;
     openfaas_stats(n->openfaas, &s);
-    metrics_single(b, "openfaas_up", "gauge", "1: the OpenFaaS gateway told its functions when last asked",
-           s.up);
-    metrics_single(b, "openfaas_functions", "gauge", "functions of its last list that this node can call",
-           s.listed);
+    metrics_single(b, "openfaas_up", "gauge",
+                   "1: the OpenFaaS gateway told its functions when last asked", s.up);
+    metrics_single(b, "openfaas_functions", "gauge",
+                   "functions of its last list that this node can call", s.listed);
     metrics_say(b, "openfaas_lists_total", "counter", "times that it was asked for its functions");
     buf_printf(b,
                "p2pfaas_openfaas_lists_total{answer=\"ok\"} %llu\n"
                "p2pfaas_openfaas_lists_total{answer=\"failed\"} %llu\n",
                (unsigned long long)s.lists, (unsigned long long)s.lists_failed);
-    metrics_say(b, "openfaas_deployments_total", "counter", "times that a function was deployed there");
+    metrics_say(b, "openfaas_deployments_total", "counter",
+                "times that a function was deployed there");
     buf_printf(b,
                "p2pfaas_openfaas_deployments_total{answer=\"ok\"} %llu\n"
                "p2pfaas_openfaas_deployments_total{answer=\"failed\"} %llu\n",
@@ -393,9 +394,9 @@ static void write_async(struct buf *b, const struct async *a)
         [ASYNC_COMMITS_FAILED] = {"async_commits_failed_total", "times that the disk refused"}};
 
     for (int i = 0; i < ASYNC_GAUGES; i++)
-        single(b, gauges[i].name, "gauge", gauges[i].help, (double)a->gauge[i]);
+        metrics_single(b, gauges[i].name, "gauge", gauges[i].help, (double)a->gauge[i]);
     for (int i = 0; i < ASYNC_COUNTS; i++)
-        single(b, counts[i].name, "counter", counts[i].help, (double)a->count[i]);
+        metrics_single(b, counts[i].name, "counter", counts[i].help, (double)a->count[i]);
 }
 
 void api_metrics(struct exchange *x)

@@ -66,7 +66,7 @@ static void count(struct program *p, struct replica_count *out)
 
     *out = (struct replica_count){0};
     if (openfaas_count(gateway_of(p), name_of(p), &e))
-        *out = (struct replica_count){e.replicas, e.available};
+        *out = (struct replica_count){.replicas = e.replicas, .available = e.available};
 }
 
 static int scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN])

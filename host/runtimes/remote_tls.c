@@ -7,7 +7,7 @@
 #include "host/curl_loop.h"
 #include "host/runtimes/remote.h"
 
-enum { URL_MOST = 80 << 10, LINES_MOST = 2 << 20 };
+enum { URL_MOST = 80 << 10, HEAD_LINES_MOST = 2 << 20 };
 
 /* One run; belongs to the run's thread. */
 struct tls_run {
@@ -91,7 +91,7 @@ static int send_it(struct tls_run *t)
     unsigned n = 0;
     int rc = -1;
 
-    buf_init(&lines, LINES_MOST);
+    buf_init(&lines, HEAD_LINES_MOST);
     if (!list || !curl || write_lines(&rq->headers, &lines))
         goto end;
     for (size_t at = 0; at < lines.len; at += strlen(lines.data + at) + 1)
