@@ -213,8 +213,8 @@ static void test_a_change_under_load_loses_no_call(void **state)
 
     (void)state;
     assert_int_equal(cli_deploy(0, "POST", "again", "tr a-z A-Z", ""), 202);
-    l = load_start(0, 4, "/function/again", "Hello", is_upper_or_lower);
-    for (int i = 0; i < 20; i++) {
+    l = load_start(0, 2, "/function/again", "Hello", is_upper_or_lower);
+    for (int i = 0; i < 10; i++) {
         assert_int_equal(cli_deploy(0, "PUT", "again", i % 2 ? "tr a-z A-Z" : "tr A-Z a-z", ""),
                          202);
         cli_expect(0, "POST", "/function/again", "Hello", 200, i % 2 ? "HELLO" : "hello");
