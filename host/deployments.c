@@ -170,7 +170,10 @@ static void offer(struct exchange *x)
         later_move(x, &n->shards[0].reactor, visit);
         return;
     }
-    c->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+    /* Of what a client can be wrong in, only its scheduler is not judged before. */
+    c->status = c->wanted && c->wanted->config.function[0].own.plugin
+                    ? MHD_HTTP_BAD_REQUEST
+                    : MHD_HTTP_INTERNAL_SERVER_ERROR;
     if (n->deployments.folder)
         later_move(x, &n->clerk.reactor, undo);
     else

@@ -125,6 +125,28 @@ static void test_up_list_describe_invoke_remove(void **state)
     cli_expect(0, "GET", "/system/function/up?usage=1", NULL, 404, "no function 'up' here");
 }
 
+static void test_a_scheduler_of_its_own(void **state)
+{
+    static const char form[] = "{\"service\":\"up\",\"image\":\"tr\",\"annotations\":{"
+                               "\"p2pfaas.runtime\":\"process\",\"p2pfaas.command\":\"tr a-z A-Z\","
+                               "\"p2pfaas.slots\":\"2\",\"p2pfaas.scheduler\":\"%s\"}}";
+    char body[512];
+
+    (void)state;
+    snprintf(body, sizeof(body), form, "nosuch");
+    cli_expect(0, "POST", "/system/functions", body, 400, "no scheduler 'nosuch'");
+    cli_expect(0, "GET", "/system/function/up", NULL, 404, NULL);
+    assert_false(gateway_has_file(data, "functions/up.json"));
+    snprintf(body, sizeof(body), form, "random");
+    cli_expect(0, "POST", "/system/functions", body, 202, "");
+    snprintf(body, sizeof(body), form, "nosuch");
+    cli_expect(0, "PUT", "/system/functions", body, 400, "no scheduler 'nosuch'");
+    kill_and_start(0, NULL);
+    cli_expect(0, "GET", "/system/function/up", NULL, 200, "\"p2pfaas.scheduler\":\"random\"");
+    cli_expect(0, "POST", "/function/up", "x", 200, "X");
+    assert_int_equal(cli_remove(0, "up"), 202);
+}
+
 static void test_names_with_dots(void **state)
 {
     (void)state;
@@ -356,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_login),
         cmocka_unit_test(test_up_list_describe_invoke_remove),
+        cmocka_unit_test(test_a_scheduler_of_its_own),
         cmocka_unit_test(test_names_with_dots),
         cmocka_unit_test(test_functions_of_the_file),
         cmocka_unit_test(test_an_image_where_there_is_no_docker),
