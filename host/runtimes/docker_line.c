@@ -152,7 +152,7 @@ static void pool_give(struct program *p, struct served_waiter *w, enum place_use
     r->doubted |= how == PLACE_LOST || how == PLACE_UNREACHABLE;
     docker_line_serve(p);
     if (p->first || r->doubted || r->timeouts >= POOL_TIMEOUTS || r->state == REPLICA_GONE ||
-        (r->retires && r->load == 0) || p->ahead_later)
+        (r->retires && r->load == 0))
         want(p);
     pthread_mutex_unlock(&p->lock);
 }

@@ -77,7 +77,6 @@ static void on_started(struct docker_replica *r)
 static void on_ready(struct docker_replica *r)
 {
     struct program *p = r->owner;
-    bool is_idle;
 
     pthread_mutex_lock(&p->lock);
     r->idle_since_ns = clock_ns();
@@ -87,12 +86,9 @@ static void on_ready(struct docker_replica *r)
     docker_line_serve(p);
     r->cold = (struct cold_start){0};
     p->why[0] = '\0';
-    is_idle = r->load == 0;
     pthread_mutex_unlock(&p->lock);
     log_event(LOG_INFO, "function's container is ready", LOG_STR("function", p->config->name),
               LOG_STR("container", r->id), LOG_STR("address", r->endpoint.text));
-    if (is_idle)
-        docker_scale(p);
 }
 
 static void on_gone(struct docker_replica *r, const char *why)

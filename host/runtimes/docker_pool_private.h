@@ -25,7 +25,6 @@ struct program {
     bool away;    /* the daemon */
     bool resting; /* a container failed a moment ago */
     bool closing;
-    bool ahead_later;               /* what is created ahead waits for calls to end */
     unsigned strikes;               /* failures in a row without a good life between */
     char why[P2P_ERRLEN];           /* there is none */
     struct docker_replica *replica; /* replicas_max */

@@ -138,25 +138,11 @@ static bool is_one_needed(struct program *p)
     return is_needed;
 }
 
-/* What is created ahead would take its time from the daemon, and from the calls that wait
- * for it, so it comes after them. */
-static void create_ahead(struct program *p)
+void docker_scale(struct program *p)
 {
     struct docker_replica *r;
     struct docker_count c;
 
-    pthread_mutex_lock(&p->lock);
-    c = docker_scale_count(p);
-    p->ahead_later = c.resting < p->config->warm && (c.to_come > 0 || p->n_waiting > 0);
-    pthread_mutex_unlock(&p->lock);
-    for (; !p->ahead_later && c.active + c.resting < n_max(p) && c.resting < p->config->warm &&
-           (r = docker_scale_find(p, REPLICA_GONE));
-         c.resting++)
-        docker_replica_create(r, false);
-}
-
-void docker_scale(struct program *p)
-{
     if (p->closing || p->resting || !docker_is_up(p->docker))
         return;
     look_after(p);
@@ -167,8 +153,11 @@ void docker_scale(struct program *p)
     }
     while (is_one_needed(p) && start_one(p))
         ;
-    if (p->has_image)
-        create_ahead(p);
+    for (c = docker_scale_count(p);
+         p->has_image && c.active + c.resting < n_max(p) && c.resting < p->config->warm &&
+         (r = docker_scale_find(p, REPLICA_GONE));
+         c.resting++)
+        docker_replica_create(r, false);
 }
 
 void docker_scale_idle(struct ev_loop *loop, ev_timer *w, int events)

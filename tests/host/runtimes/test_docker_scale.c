@@ -184,31 +184,6 @@ static void wish_is_kept_over_a_failure(void **state)
     RUN_UNTIL(there_are(1, 1));
 }
 
-static void next_is_created_ahead_after_the_calls(void **state)
-{
-    struct asked *a;
-
-    (void)state;
-    daemon_that_works();
-    nasty_stop(container);
-    serve(holding);
-    function.replicas_max = 3;
-    function.warm = 1;
-    open_docker();
-    RUN_UNTIL(fake_asked(CREATE) == 1);
-    a = ask("hello");
-    RUN_UNTIL(there_are(1, 1));
-    RUN_UNTIL(nasty_requests(container) == 2);
-    assert_int_equal(fake_asked(CREATE), 1);
-    nasty_let_pass(container, 1);
-    answers_text(a, "hello");
-    RUN_UNTIL(fake_asked(CREATE) == 2);
-    assert_true(there_are(1, 1));
-    scale(2);
-    RUN_UNTIL(there_are(2, 2));
-    RUN_UNTIL(fake_asked(CREATE) == 3);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,7 +198,6 @@ int main(void)
         TEST(wish_outlives_the_daemon),
         TEST(wish_waits_for_the_daemon),
         TEST(wish_is_kept_over_a_failure),
-        TEST(next_is_created_ahead_after_the_calls),
     };
 
     return cmocka_run_group_tests(tests, begin_all, NULL);
