@@ -399,8 +399,9 @@ struct p2p_host {
     const void *(*extension)(const struct p2p_host *, const char *id); /* [any] */
     /* Since 1.1. */
     /* Sends a message of 1 to P2P_MESSAGE_MAX bytes to the scheduler at that peer, which
-     * hears it if it has the same name as this one.  It is copied, may be lost or late, and
-     * costs what a probe costs.  Both ends must agree on its bytes, byte order included.
+     * hears it if it has the same name as this one; one that decides for one function only
+     * tells the one that decides for it there.  It is copied, may be lost or late, and costs
+     * what a probe costs.  Both ends must agree on its bytes, byte order included.
      * False when it was not sent: no such peer, or it is down or of the original, a bad
      * length, or too many under way.
      * From decide(), outcome() and heard(); not from init().  [loop] */
