@@ -391,7 +391,7 @@ static void test_those_of_one_function_hear_each_other(void **state)
 {
     (void)state;
     assert_true(wait_until(j_used_a_token, NULL, 30));
-    assert_true(metric(N2, "p2pfaas_messages_total{what=\"heard\"}") > 0);
+    wait_metric(N2, "p2pfaas_messages_total{what=\"heard\"}", 1, 20);
     /* They are told whose it is; the node's own does not hear it. */
     expect(tell_n2("/peer/message/jiq?function=j"), 204, "");
     expect(tell_n2("/peer/message/jiq"), 404, "this node runs 'power_of_choices'");
