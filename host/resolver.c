@@ -125,8 +125,13 @@ static int start_thread(void)
 static void on_told(struct task *t)
 {
     struct lookup *l = (struct lookup *)((char *)t - offsetof(struct lookup, tell));
+    bool cancelled;
 
-    if (!l->cancelled)
+    /* Whoever posted this may not be done with the reactor, which may end soon. */
+    pthread_mutex_lock(&lock);
+    cancelled = l->cancelled;
+    pthread_mutex_unlock(&lock);
+    if (!cancelled)
         l->done(l->owner, &l->answer);
     free(l);
 }

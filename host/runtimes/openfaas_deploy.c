@@ -265,17 +265,24 @@ fail:
 void openfaas_deploy_stop(struct openfaas *o)
 {
     struct openfaas_deployment *d;
+    struct openfaas_scaling *s, *next;
 
     LL_FOREACH(o->deployments, d)
     {
         curl_request_cancel(&d->request);
     }
-    while (o->scalings)
-        end_scaling(o->scalings);
+    DL_FOREACH_SAFE(o->scalings, s, next)
+    {
+        end_scaling(s);
+    }
 }
 
 void openfaas_deploy_free(struct openfaas *o)
 {
-    while (o->deployments)
-        drop(o->deployments);
+    struct openfaas_deployment *d, *next;
+
+    LL_FOREACH_SAFE(o->deployments, d, next)
+    {
+        drop(d);
+    }
 }
