@@ -61,8 +61,9 @@ static unsigned query(struct MHD_Connection *c, const char *name)
 
 static void note(int fd, const char *body)
 {
+    size_t len = strcspn(body, "\n");
     char line[128];
-    int n = snprintf(line, sizeof(line), "%.*s\n", (int)strcspn(body, "\n"), body);
+    int n = snprintf(line, sizeof(line), "%.*s\n", len < 100 ? (int)len : 100, body);
 
     if (write(fd, line, (size_t)n) != n)
         abort();

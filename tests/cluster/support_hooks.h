@@ -3,7 +3,7 @@
  * each request, whole, to the test, which says the status.
  *
  * The test's own program is the function: `PROGRAM function FILE`, mode http.  It appends
- * the first line of each body to FILE before it answers.  What it answers:
+ * the first line of each body, 100 bytes at most, to FILE before it answers.  What it answers:
  *   /                 the body
  *   /dump             the request: its line, its header fields, and the body
  *   ?fail=N&code=C    with status C the first N times that it sees the body; ?after=TEXT adds
