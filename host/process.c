@@ -52,10 +52,15 @@ void process_pin(unsigned index)
     pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
 }
 
-void process_restore(void)
+void process_unpin(void)
 {
     if (given.has_cores)
         sched_setaffinity(0, sizeof(given.cores), &given.cores);
+}
+
+void process_restore(void)
+{
+    process_unpin();
     if (given.has_descriptors)
         setrlimit(RLIMIT_NOFILE, &given.descriptors);
 }

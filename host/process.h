@@ -12,6 +12,8 @@ void process_init(void);
 unsigned long process_descriptors(void);
 /* Keeps the calling thread on the index-th of the cores that were given. */
 void process_pin(unsigned index);
+/* Lets it run on all of them: a new thread is where its maker is kept. */
+void process_unpin(void);
 /* In a child between vfork and exec: gives back what was given.  System calls only. */
 void process_restore(void);
 

@@ -6,11 +6,12 @@
 #include <time.h>
 
 #include "host/log.h"
+#include "host/process.h"
 
 enum {
-    MOST_CHANGES = 4096,   /* that wait for the disk: then no call is begun */
-    MOST_HELD = 32 << 20,  /* bytes of their results */
-    CALLBACKS_AT_ONCE = 64 /* half-open ones of a dead server too */
+    MOST_CHANGES = 4096,    /* that wait for the disk: then no call is begun */
+    MOST_HELD = 32 << 20,   /* bytes of their results */
+    CALLBACKS_AT_ONCE = 256 /* half-open ones of dead servers too */
 };
 static const uint64_t AGAIN_NS = 1000000000; /* after the disk refused */
 static const double HOUSEKEEPING_SECONDS = 1;
@@ -251,6 +252,7 @@ static void on_begin(struct task *t)
         (struct async_worker *)((char *)t - offsetof(struct async_worker, begin));
     struct ev_loop *loop = w->reactor->loop;
 
+    process_unpin();
     w->upstreams = w->reactor->upstreams = upstreams_new(w->reactor, &w->async->upstream);
     ev_timer_init(&w->wake, on_wake, 0, 0);
     ev_timer_init(&w->second, on_second, HOUSEKEEPING_SECONDS, HOUSEKEEPING_SECONDS);
