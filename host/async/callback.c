@@ -9,6 +9,8 @@
 #include "host/async/worker.h"
 #include "host/log.h"
 
+/* A dead host must not keep others waiting for all of the time. */
+static const uint64_t MOST_CONNECT_NS = 5000000000;
 enum { MOST_URL = 8 << 10, MOST_HEADERS = 256 << 10, OWN_LINES = 5, MOST_ANSWER = 64 << 10 };
 
 struct async_delivery {
@@ -156,6 +158,7 @@ static struct async_delivery *delivery_new(struct async_worker *w, struct queue_
 static int begin(struct async_delivery *d, const char **why)
 {
     struct async_worker *w = d->worker;
+    uint64_t limit = w->settings.callback_timeout_ns;
     const struct store_texts texts = {
         .headers = &d->headers, .body = &d->body, .callback = &d->url};
     struct store_found f;
@@ -170,16 +173,17 @@ static int begin(struct async_delivery *d, const char **why)
     }
     if (write_lines(d, &f))
         return -1;
-    d->request = (struct curl_request){.url = d->url.data,
-                                       .method = "POST",
-                                       .headers = d->line,
-                                       .body = d->body.data,
-                                       .body_len = d->body.len,
-                                       .most = MOST_ANSWER,
-                                       .connect_ns = w->settings.callback_timeout_ns,
-                                       .timeout_ns = w->settings.callback_timeout_ns,
-                                       .done = on_told,
-                                       .owner = d};
+    d->request =
+        (struct curl_request){.url = d->url.data,
+                              .method = "POST",
+                              .headers = d->line,
+                              .body = d->body.data,
+                              .body_len = d->body.len,
+                              .most = MOST_ANSWER,
+                              .connect_ns = limit < MOST_CONNECT_NS ? limit : MOST_CONNECT_NS,
+                              .timeout_ns = limit,
+                              .done = on_told,
+                              .owner = d};
     return curl_request_start(w->curls, &d->request);
 }
 

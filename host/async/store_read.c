@@ -16,15 +16,22 @@ static int take(sqlite3_stmt *statement, int column, struct buf *to)
     return buf_append(to, bytes ? bytes : "", (size_t)sqlite3_column_bytes(statement, column));
 }
 
-/* Names and values as headers keep them. */
+/* Names and values, each with its zero, as headers keep them; whatever the disk did to them,
+ * only what may be sent is taken. */
 static int take_headers(sqlite3_stmt *statement, int column, struct headers *to)
 {
+    const char *at = sqlite3_column_blob(statement, column);
+    const char *end = at ? at + sqlite3_column_bytes(statement, column) : NULL;
+
     headers_clear(to);
-    if (take(statement, column, &to->text))
-        return -1;
-    for (size_t i = 0; i < to->text.len; i++)
-        to->count += to->text.data[i] == '\0';
-    to->count /= 2;
+    while (at < end) {
+        const char *value = memchr(at, '\0', (size_t)(end - at));
+        const char *next = value ? memchr(value + 1, '\0', (size_t)(end - value - 1)) : NULL;
+
+        if (!next || headers_add(to, at, value + 1))
+            return -1;
+        at = next + 1;
+    }
     return 0;
 }
 
@@ -35,11 +42,11 @@ static void take_text(sqlite3_stmt *statement, int column, char *out, size_t siz
     snprintf(out, size, "%s", text ? (const char *)text : "");
 }
 
-static int too_large(struct async_store *s)
+static int unfit(struct async_store *s)
 {
     s->code = SQLITE_TOOBIG;
-    snprintf(s->why, sizeof(s->why), "%.200s: a call is larger than limits.body or limits.headers",
-             s->file);
+    snprintf(s->why, sizeof(s->why),
+             "%.200s: a call is larger than limits.body or limits.headers, or damaged", s->file);
     return -1;
 }
 
@@ -82,7 +89,7 @@ int store_read_request(struct async_store *s, int64_t row, struct buf *target,
         rc = store_failed(s, "read");
     } else if (take(request, 0, target) || !buf_text(target) || take_headers(request, 1, headers) ||
                take(request, 2, body)) {
-        rc = too_large(s);
+        rc = unfit(s);
     } else {
         rc = 0;
     }
@@ -110,7 +117,7 @@ static int read_found(struct async_store *s, sqlite3_stmt *f, struct store_found
     if ((texts->headers && take_headers(f, 14, texts->headers)) ||
         (texts->body && take(f, 15, texts->body)) ||
         (texts->callback && (take(f, 16, texts->callback) || !buf_text(texts->callback))))
-        return too_large(s);
+        return unfit(s);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -387,6 +388,43 @@ static void test_a_file_with_a_broken_page_is_kept_aside(void **state)
     check_put_aside();
 }
 
+/* Bytes that SQLite cannot know to be wrong. */
+static void test_header_lines_that_were_damaged_are_not_taken(void **state)
+{
+    static const char *const damaged[] = {"x'41'",           /* a name without its end */
+                                          "x'4100'",         /* without its value */
+                                          "x'410042'",       /* whose end is missing */
+                                          "x'410042004300'", /* a name too many */
+                                          "x'410d0a00420000'",
+                                          "x'41000d0a4200'" /* lines that would smuggle others */};
+    struct headers h;
+    struct buf target, b;
+    char path[128], sql[160];
+    sqlite3 *db;
+
+    (void)state;
+    headers_init(&h, 8192);
+    buf_init(&target, 100);
+    buf_init(&b, 100);
+    add("a", NULL);
+    snprintf(path, sizeof(path), "%s/async.db", folder);
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+        store_close(store);
+        store = NULL;
+        snprintf(sql, sizeof(sql), "UPDATE call SET headers = %s", damaged[i]);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+        open_store();
+        if (store_read_request(store, 1, &target, &h, &b) == 0)
+            fail_msg("%s was taken", damaged[i]);
+        assert_false(store_may_recover(store));
+    }
+    headers_release(&h);
+    buf_release(&target);
+    buf_release(&b);
+}
+
 static void test_a_newer_file_is_left_alone(void **state)
 {
     static const unsigned char version[4] = {0, 0, 0, 2};
@@ -566,6 +604,7 @@ int main(void)
         TEST(test_a_second_process_is_told_who_has_it),
         TEST(test_a_file_that_is_no_database_is_kept_aside),
         TEST(test_a_file_with_a_broken_page_is_kept_aside),
+        TEST(test_header_lines_that_were_damaged_are_not_taken),
         TEST(test_a_newer_file_is_left_alone),
         TEST(test_a_folder_that_is_not_there_is_told),
         TEST(test_a_full_disk_drops_what_may_be_and_keeps_the_rest),
