@@ -48,5 +48,8 @@ const char *api_value_text(const cJSON *item, char out[API_VALUE]);
 
 /* A FunctionStatus of OpenFaaS. */
 cJSON *api_function_json(const struct exchange *x, const struct function_entry *e);
+bool api_asks_usage(const struct exchange *x);
+/* Answers with it and what the function uses, once that has been measured.  Takes it over. */
+void api_answer_usage(struct exchange *x, struct function *f, cJSON *json);
 
 #endif

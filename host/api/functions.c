@@ -107,13 +107,18 @@ void api_function(struct exchange *x)
 {
     const struct function_table *t = x->shard->functions;
     size_t n = strcspn(x->rest, "?");
-    const struct function *f = function_table_resolve(t, x->rest, n, x->shard->node->domain);
+    struct function *f = function_table_resolve(t, x->rest, n, x->shard->node->domain);
 
     if (!asks_here(x))
         return;
     for (unsigned i = 0; f && i < t->n; i++)
         if (t->entries[i].function == f) {
-            exchange_json(x, MHD_HTTP_OK, api_function_json(x, &t->entries[i]));
+            cJSON *json = api_function_json(x, &t->entries[i]);
+
+            if (api_asks_usage(x))
+                api_answer_usage(x, f, json);
+            else
+                exchange_json(x, MHD_HTTP_OK, json);
             return;
         }
     exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND, "no function '%.*s' here",

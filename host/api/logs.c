@@ -251,17 +251,14 @@ static struct function *find(struct exchange *x, const struct logs_query *q)
 {
     struct shard *s = x->shard;
     const char *own = s->node->domain;
-    bool is_ours = !q->namespace[0] || strcmp(q->namespace, own) == 0;
-    struct function *f =
-        is_ours ? function_table_resolve(s->functions, q->name, strlen(q->name), own) : NULL;
+    struct function *f = function_table_resolve(s->functions, q->name, strlen(q->name), own);
     char names[400];
 
+    if (!api_is_own_namespace(x, q->namespace))
+        return NULL;
     if (!q->name[0]) {
         exchange_error(x, MHD_HTTP_UNPROCESSABLE_CONTENT, MHD_HTTP_UNPROCESSABLE_CONTENT,
                        "the request does not say whose log: ?name=FUNCTION");
-    } else if (!is_ours) {
-        exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND,
-                       "no namespace '%s'; this node's is '%s'", q->namespace, own);
     } else if (!f) {
         function_table_names(s->functions, names, sizeof(names));
         exchange_error(x, MHD_HTTP_NOT_FOUND, MHD_HTTP_NOT_FOUND, "no function '%s'; there are: %s",

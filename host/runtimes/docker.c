@@ -19,4 +19,5 @@ const struct runtime runtime_docker = {
     .count = docker_pool_count,
     .scale = docker_pool_scale,
     .logs = docker_pool_logs,
+    .usage = docker_pool_usage,
 };

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/timestamp.h"
+
 /* ---- a container's settings ---- */
 
 static void add_environment(cJSON *body, const struct function_config *f)
@@ -194,6 +196,30 @@ void docker_read_event(const cJSON *json, struct docker_event *out)
         out->kind = DOCKER_EVENT_DIE;
     else if (strcmp(action, "destroy") == 0)
         out->kind = DOCKER_EVENT_DESTROY;
+}
+
+static double amount(const cJSON *json)
+{
+    return cJSON_IsNumber(json) && json->valuedouble > 0 ? json->valuedouble : 0;
+}
+
+bool docker_read_stats(const cJSON *json, struct docker_stats *out)
+{
+    const cJSON *memory = field(json, "memory_stats"), *more = field(memory, "stats");
+    double after = amount(field(field(field(json, "cpu_stats"), "cpu_usage"), "total_usage"));
+    double before = amount(field(field(field(json, "precpu_stats"), "cpu_usage"), "total_usage"));
+    double used = amount(field(memory, "usage"));
+    const cJSON *spare = field(more, "total_inactive_file"); /* of cgroups v1 */
+    int64_t from, to;
+
+    if (!timestamp_parse(docker_text(json, "preread"), &from) ||
+        !timestamp_parse(docker_text(json, "read"), &to) || to <= from)
+        return false;
+    out->cpu_millicores = after > before ? (after - before) / (double)(to - from) * 1000 : 0;
+    /* The kernel gives that back when others need it. */
+    used -= amount(spare ? spare : field(more, "inactive_file"));
+    out->memory_bytes = used > 0 ? used : 0;
+    return true;
 }
 
 bool docker_escape(char *out, size_t size, const char *text)

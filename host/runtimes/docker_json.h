@@ -46,6 +46,13 @@ struct docker_event {
 };
 void docker_read_event(const cJSON *json, struct docker_event *out);
 
+struct docker_stats {
+    double cpu_millicores, memory_bytes;
+};
+/* GET /containers/ID/stats, of two measurements; false when they are not there, as when the
+ * container has ended. */
+bool docker_read_stats(const cJSON *json, struct docker_stats *out);
+
 /* The text of a field, "" when it is none. */
 const char *docker_text(const cJSON *json, const char *name);
 /* Percent-encodes everything but letters, digits, '-', '.' and '_'; false when it does not fit. */

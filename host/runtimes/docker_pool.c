@@ -5,6 +5,7 @@
 
 #include "host/log.h"
 #include "host/runtimes/docker_pool_private.h"
+#include "host/runtimes/docker_usage.h"
 
 static const uint64_t GOOD_LIFE_NS = 10000000000; /* a container this old starts afresh */
 
@@ -299,6 +300,23 @@ struct lines *docker_pool_logs(struct program *p, struct lines_wanted *w, char e
     if (!l)
         snprintf(err, P2P_ERRLEN, "out of memory");
     return l ? docker_logs_begin(l) : NULL;
+}
+
+void docker_pool_usage(struct program *p, void (*done)(void *owner, const struct usage *u),
+                       void *owner)
+{
+    unsigned most = (unsigned)p->config->replicas_max;
+    struct docker_usage *u =
+        docker_is_up(p->docker) ? docker_usage_new(p->docker, p->home, most, done, owner) : NULL;
+
+    if (!u) {
+        done(owner, NULL);
+        return;
+    }
+    for (unsigned i = 0; i < most; i++)
+        if (p->replica[i].state == REPLICA_TESTING || p->replica[i].state == REPLICA_READY)
+            docker_usage_add(u, p->replica[i].id);
+    docker_usage_begin(u);
 }
 
 void docker_pool_describe(struct program *p, char *out, size_t size)

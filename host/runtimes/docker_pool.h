@@ -18,10 +18,12 @@ struct program *docker_pool_open(const struct function_config *f, struct reactor
                                  char err[P2P_ERRLEN]);
 void docker_pool_close(struct program *p, void (*closed)(void *arg), void *arg);
 void docker_pool_describe(struct program *p, char *out, size_t size);
+struct lines *docker_pool_logs(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN]);
+void docker_pool_usage(struct program *p, void (*done)(void *owner, const struct usage *u),
+                       void *owner);
 /* docker_scale.c */
 void docker_pool_count(struct program *p, struct replica_count *out);
 int docker_pool_scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
-struct lines *docker_pool_logs(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN]);
 
 extern const struct supply docker_pool_supply;
 

@@ -450,6 +450,14 @@ struct lines *program_logs(struct program *p, struct lines_wanted *w, char err[P
     return lines_ref(p->said.lines);
 }
 
+void program_usage(struct program *p, void (*done)(void *owner, const struct usage *u), void *owner)
+{
+    struct usage usage = {0};
+    pid_t pid = p->child.pid;
+
+    done(owner, pid == 0 || process_usage(&p->meter, pid, &usage) == 0 ? &usage : NULL);
+}
+
 void program_describe(struct program *p, char *out, size_t size)
 {
     static const char *const names[] = {

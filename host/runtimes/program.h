@@ -23,6 +23,8 @@ void program_count(struct program *p, struct replica_count *out);
 /* With 1 it runs without any call, as one that is started ahead, until it is told 0. */
 int program_scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
 struct lines *program_logs(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN]);
+void program_usage(struct program *p, void (*done)(void *owner, const struct usage *u),
+                   void *owner);
 
 /* Where its runs are sent: all to the one program.  Too many without an answer in
  * time, and it is killed and started again. */

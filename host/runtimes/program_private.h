@@ -5,6 +5,7 @@
 #ifndef HOST_PROGRAM_PRIVATE_H
 #define HOST_PROGRAM_PRIVATE_H
 
+#include "host/runtimes/process_usage.h"
 #include "host/runtimes/program.h"
 #include "host/runtimes/program_output.h"
 #include "host/runtimes/spawn.h"
@@ -42,6 +43,7 @@ struct program {
     const char *killed_for; /* by us, or NULL */
     uint64_t ready_ns;
     struct program_output said;
+    struct process_meter meter;
     void (*closed)(void *arg);
     void *closed_arg;
 };

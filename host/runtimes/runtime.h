@@ -64,6 +64,11 @@ struct replica_count {
     struct cold_start last;
 };
 
+struct usage {
+    double cpu_millicores; /* thousandths of a processor */
+    double memory_bytes;
+};
+
 struct runtime {
     const char *name;
     /* Checks what can be checked now (program exists, may be executed) and makes
@@ -91,6 +96,10 @@ struct runtime {
      * reader at once.  What the runtime chooses itself it takes out of *w.  NULL with a reason;
      * NULL: it sees none.  [home thread] */
     struct lines *(*logs)(struct program *p, struct lines_wanted *w, char err[P2P_ERRLEN]);
+    /* What it uses, all instances together: `done` comes once, within seconds, perhaps from
+     * inside; NULL = that is not known.  The asker holds the function until then.  NULL: it
+     * cannot be seen.  Ask by function_usage().  [home thread] */
+    void (*usage)(struct program *p, void (*done)(void *owner, const struct usage *u), void *owner);
 };
 
 /* `p` is NULL for a function that could not be set up: it has none.  [any thread] */

@@ -19,4 +19,5 @@ const struct runtime runtime_server = {
     .count = program_count,
     .scale = program_scale,
     .logs = program_logs,
+    .usage = program_usage,
 };

@@ -113,6 +113,23 @@ static void query_goes_to_the_daemon(void **state)
     wait_told(path, "hello", 4);
 }
 
+static void usage_is_measured_by_the_daemon(void **state)
+{
+    struct reply r;
+
+    (void)state;
+    need_docker();
+    expect(post_text(0, "/function/one", "x"), 200, "x");
+    r = get(0, "/system/function/one?usage=1");
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.body, "\"usage\":{\"cpu\":"));
+    assert_non_null(strstr(r.body, "\"totalMemoryBytes\":"));
+    assert_null(strstr(r.body, "\"totalMemoryBytes\":0}"));
+    reply_free(&r);
+    expect(get(0, "/system/function/two?usage=1"), 200,
+           "\"usage\":{\"cpu\":0,\"totalMemoryBytes\":0}");
+}
+
 /* More than the node keeps at once: the daemon has to wait for the reader. */
 static void long_log_comes_whole(void **state)
 {
@@ -191,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_both_outputs),
         cmocka_unit_test(query_goes_to_the_daemon),
+        cmocka_unit_test(usage_is_measured_by_the_daemon),
         cmocka_unit_test(long_log_comes_whole),
         cmocka_unit_test(follower_gets_lines_of_containers_that_start_later),
         cmocka_unit_test(node_asks_the_daemon_no_longer_than_somebody_reads),

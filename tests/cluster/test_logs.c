@@ -1,5 +1,6 @@
 /* What functions write, as GET /system/logs tells it. */
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@ static const char functions[] =
     "  say: {command: [sh, -c, 'cat >&2; echo done']}\n"
     "  flood: {command: [sh, -c, 'yes | head -c 2000000 >&2'], timeout: 20s}\n"
     "  talk: {mode: http, command: ['${BIN}/functions/misbehave']}\n"
+    "  idle: {mode: http, command: ['${BIN}/functions/misbehave']}\n"
     "  quiet: {command: [cat]}\n"
     "  missing: {command: [/nonexistent/program]}\n";
 static const char *const settings[] = {"discovery.source=none", "limits.idle_timeout=2s", NULL};
@@ -126,7 +128,7 @@ static void garbage_is_refused(void **state)
                {"?name=say&follow=perhaps", "follow 'perhaps'", 422},
                {"?name=say&tail=%00%ff", NULL, 200},
                {"?name=nobody", "no function 'nobody'; there are: ", 404},
-               {"?name=say&namespace=elsewhere", "no namespace 'elsewhere'", 404},
+               {"?name=say&namespace=elsewhere", "namespace: 'elsewhere' is not of this node", 400},
                {"?name=say.elsewhere", "no function", 404},
                {"?name=missing", "missing", 503}};
     char path[128];
@@ -138,6 +140,36 @@ static void garbage_is_refused(void **state)
     }
     expect(post_text(0, "/system/logs?name=say", "x"), 405, "GET");
     expect_streams(0);
+}
+
+/* ---- what it uses ---- */
+
+static double used(const char *name, const char *what)
+{
+    char path[128];
+    struct reply r;
+    cJSON *json;
+    double value;
+
+    snprintf(path, sizeof(path), "/system/function/%s?usage=1", name);
+    r = get(0, path);
+    assert_int_equal(r.status, 200);
+    json = cJSON_Parse(r.body);
+    value = cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetObjectItem(json, "usage"), what));
+    cJSON_Delete(json);
+    reply_free(&r);
+    return value;
+}
+
+static void usage_is_measured_when_it_is_asked_for(void **state)
+{
+    (void)state;
+    assert_true(used("idle", "cpu") == 0 && used("idle", "totalMemoryBytes") == 0);
+    expect(get(0, "/function/idle"), 200, "well behaved");
+    assert_true(used("idle", "totalMemoryBytes") > 100000);
+    assert_true(used("idle", "cpu") >= 0);
+    assert_true(isnan(used("say", "cpu"))); /* a program a call */
+    expect(get(0, "/system/function/nobody?usage=1"), 404, NULL);
 }
 
 /* ---- what comes ---- */
@@ -271,6 +303,7 @@ int main(void)
         cmocka_unit_test(lines_of_a_program_that_serves),
         cmocka_unit_test(query_chooses),
         cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(usage_is_measured_when_it_is_asked_for),
         cmocka_unit_test(follower_sees_lines_as_they_come),
         cmocka_unit_test(many_follow_at_once),
         cmocka_unit_test(too_many_are_refused),
