@@ -11,7 +11,7 @@ static struct program *http_open(const struct function_config *f, struct reactor
     char url[128];
 
     snprintf(url, sizeof(url), "http://%s:%d", f->name, OWN_PORT);
-    return remote_open(f, home, f->url[0] ? f->url : url, err);
+    return remote_open(f, home, f->url[0] ? f->url : url, NULL, err);
 }
 
 const struct runtime runtime_http = {

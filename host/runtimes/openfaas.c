@@ -29,7 +29,7 @@ static struct program *openfaas_open(const struct function_config *f, struct rea
         return NULL;
     }
     openfaas_url(home->openfaas, f->name, url, sizeof(url));
-    p = remote_open(f, home, url, err);
+    p = remote_open(f, home, url, openfaas_via(home->openfaas), err);
     if (p && f->image[0] && openfaas_deploy(home->openfaas, f)) {
         snprintf(err, P2P_ERRLEN, "function '%s': out of memory", f->name);
         remote_drop(p);
@@ -46,13 +46,17 @@ static void openfaas_close(struct program *p, void (*closed)(void *arg), void *a
 
 static void openfaas_start_run(struct run *run)
 {
+    struct openfaas *o = gateway_of(run->program);
     char why[P2P_ERRLEN];
     int status;
 
-    if (openfaas_has(gateway_of(run->program), name_of(run->program), &status, why, sizeof(why)))
-        remote_start(run);
-    else
+    if (openfaas_went_through(o, &run->request->headers))
+        remote_fail(run, 502,
+                    "the OpenFaaS gateway gave the call back: who has it changes just now");
+    else if (!openfaas_has(o, name_of(run->program), &status, why, sizeof(why)))
         remote_fail(run, status, why);
+    else
+        remote_start(run);
 }
 
 static void describe(struct program *p, char *out, size_t size)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/random.h>
 
 #include "host/log.h"
 #include "host/runtimes/openfaas_private.h"
@@ -149,6 +151,22 @@ void openfaas_url(const struct openfaas *o, const char *name, char *out, size_t 
     snprintf(out, size, "%s/function/%s.%s", o->base, name, o->namespace);
 }
 
+const struct headers *openfaas_via(const struct openfaas *o)
+{
+    return &o->via;
+}
+
+bool openfaas_went_through(const struct openfaas *o, const struct headers *request)
+{
+    const char *name, *value;
+    size_t at = 0;
+
+    while (headers_next(request, &at, &name, &value))
+        if (strcasecmp(name, "Via") == 0 && strstr(value, o->mark))
+            return true;
+    return false;
+}
+
 const struct openfaas_list *openfaas_listed(const struct openfaas *o)
 {
     return &o->list;
@@ -223,6 +241,19 @@ void openfaas_stats(struct openfaas *o, struct openfaas_stats *out)
 
 /* ---- life ---- */
 
+/* A name that no other node has. */
+static int set_mark(struct openfaas *o)
+{
+    char value[64];
+    uint64_t number;
+
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        return -1;
+    snprintf(o->mark, sizeof(o->mark), "p2pfaas-%016llx", (unsigned long long)number);
+    snprintf(value, sizeof(value), "1.1 %s", o->mark);
+    return headers_add(&o->via, "Via", value);
+}
+
 static void set_base(struct openfaas *o, const char *url)
 {
     size_t n = (size_t)snprintf(o->base, sizeof(o->base), "%s", url);
@@ -244,11 +275,12 @@ struct openfaas *openfaas_new(struct reactor *home, const struct openfaas_config
     o->refresh = (double)config->refresh / 1e9;
     o->back_off = FIRST_BACK_OFF;
     pthread_mutex_init(&o->lock, NULL);
+    headers_init(&o->via, 256);
     ev_timer_init(&o->again, on_again, 0, 0);
     o->again.data = o;
     /* A reload replaces the configuration; these need a restart. */
-    if (config->user[0] &&
-        (!(o->user = strdup(config->user)) || !(o->password = strdup(config->password)))) {
+    if (set_mark(o) || (config->user[0] && (!(o->user = strdup(config->user)) ||
+                                            !(o->password = strdup(config->password))))) {
         openfaas_free(o);
         return NULL;
     }
@@ -275,6 +307,7 @@ void openfaas_free(struct openfaas *o)
 {
     openfaas_deploy_free(o);
     openfaas_list_release(&o->list);
+    headers_release(&o->via);
     pthread_mutex_destroy(&o->lock);
     free(o->user);
     free(o->password);

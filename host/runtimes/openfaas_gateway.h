@@ -6,12 +6,16 @@
  *      ▲        │ no answer, 401, no list …
  *      └─ after a back-off, `refresh` at most ◄─ DOWN: the last list stays
  *
+ * A call that goes there says by a Via field through whom: two nodes behind each other may for
+ * a moment believe of a function that the other has it.
+ *
  * Functions of plugins.yaml that have an image are deployed there when the list does not have
  * them with their settings; what a node has deployed stays there when it forgets it.
  */
 #ifndef HOST_OPENFAAS_GATEWAY_H
 #define HOST_OPENFAAS_GATEWAY_H
 
+#include "host/http.h"
 #include "host/reactor.h"
 #include "host/runtimes/openfaas_json.h"
 
@@ -26,6 +30,10 @@ void openfaas_free(struct openfaas *o);
 
 /* http://…/function/NAME.NAMESPACE, cut where it does not fit. */
 void openfaas_url(const struct openfaas *o, const char *name, char *out, size_t size);
+/* What calls say: its Via.  [any thread] */
+const struct headers *openfaas_via(const struct openfaas *o);
+/* Has such a call come back?  [any thread] */
+bool openfaas_went_through(const struct openfaas *o, const struct headers *request);
 /* The last list.  [home thread] */
 const struct openfaas_list *openfaas_listed(const struct openfaas *o);
 

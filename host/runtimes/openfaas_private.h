@@ -19,6 +19,8 @@ struct openfaas {
     char base[OPENFAAS_BASE]; /* its URL, without slashes at the end */
     char namespace[CONFIG_MAX_NAME + 1];
     char *user, *password;
+    char mark[40]; /* of this node in a Via field */
+    struct headers via;
     double refresh, back_off; /* seconds */
     bool running;
     void (*listed)(void *ctx);

@@ -112,7 +112,7 @@ void remote_fail(struct run *run, int status, const char *why)
 /* ---- life ---- */
 
 struct program *remote_open(const struct function_config *f, struct reactor *home, const char *url,
-                            char err[P2P_ERRLEN])
+                            const struct headers *more, char err[P2P_ERRLEN])
 {
     struct program *p = calloc(1, sizeof(*p));
     char why[P2P_ERRLEN] = "out of memory";
@@ -126,7 +126,7 @@ struct program *remote_open(const struct function_config *f, struct reactor *hom
     while (n > 0 && p->url.path[n - 1] == '/')
         n--;
     snprintf(p->stem, sizeof(p->stem), "%.*s", (int)n, p->url.path);
-    p->target = (struct served_target){p->url.authority, p->url.path, p->stem};
+    p->target = (struct served_target){p->url.authority, p->url.path, p->stem, more};
     if (p->url.tls) {
         remote_tls_said_init(&p->said);
     } else if (!(p->site = site_join(home, &p->url))) {

@@ -10,9 +10,10 @@
 
 #include "host/runtimes/runtime.h"
 
-/* As a runtime's open, close, start, cancel and describe. */
+/* As a runtime's open, close, start, cancel and describe.  Calls get these header fields too,
+ * which outlive the program; NULL = none. */
 struct program *remote_open(const struct function_config *f, struct reactor *home, const char *url,
-                            char err[P2P_ERRLEN]);
+                            const struct headers *more, char err[P2P_ERRLEN]);
 void remote_close(struct program *p, void (*closed)(void *arg), void *arg);
 void remote_start(struct run *run);
 void remote_cancel(struct run *run);

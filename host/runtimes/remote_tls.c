@@ -70,7 +70,7 @@ static int write_lines(const struct headers *h, struct buf *lines)
     const char *name, *value;
     size_t at = 0;
 
-    while (headers_next(h, &at, &name, &value)) {
+    while (h && headers_next(h, &at, &name, &value)) {
         if (strcasecmp(name, "Host") == 0)
             continue;
         if (buf_puts(lines, name) || buf_puts(lines, value[0] ? ": " : ";") ||
@@ -84,7 +84,8 @@ static int write_lines(const struct headers *h, struct buf *lines)
 static int send_it(struct tls_run *t)
 {
     const struct http_request *rq = t->run->request;
-    const char **list = calloc(rq->headers.count + 1, sizeof(*list));
+    const struct headers *more = t->at.target->more;
+    const char **list = calloc(rq->headers.count + (more ? more->count : 0) + 1, sizeof(*list));
     struct curl_loop *curl = curl_loop_of(t->run->reactor);
     uint64_t now = clock_ns();
     struct buf lines;
@@ -92,7 +93,7 @@ static int send_it(struct tls_run *t)
     int rc = -1;
 
     buf_init(&lines, HEAD_LINES_MOST);
-    if (!list || !curl || write_lines(&rq->headers, &lines))
+    if (!list || !curl || write_lines(&rq->headers, &lines) || write_lines(more, &lines))
         goto end;
     for (size_t at = 0; at < lines.len; at += strlen(lines.data + at) + 1)
         list[n++] = lines.data + at;

@@ -193,6 +193,7 @@ static void send_call(struct served *s, uint64_t now)
         .path_tail = whole ? NULL : target,
         .path_tail_len = whole ? 0 : rq->target.len,
         .headers = &rq->headers,
+        .headers2 = at->more,
         .host = at->host,
         .body = &rq->body,
         .started_ns = now,

@@ -31,9 +31,10 @@ enum place_use { PLACE_UNUSED, PLACE_UNREACHABLE, PLACE_ANSWERED, PLACE_LOST, PL
 /* What a call is addressed to.  What follows the function's name is put behind `stem` when
  * it begins with a slash, else behind `base`. */
 struct served_target {
-    const char *host; /* the Host header; NULL = the client's */
-    const char *base; /* a path; begins with a slash */
-    const char *stem; /* the same without slashes at its end */
+    const char *host;           /* the Host header; NULL = the client's */
+    const char *base;           /* a path; begins with a slash */
+    const char *stem;           /* the same without slashes at its end */
+    const struct headers *more; /* than the client's; may be NULL */
 };
 
 /* Where the places of a runtime's functions come from.  [all any thread] */

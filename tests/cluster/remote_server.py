@@ -52,7 +52,7 @@ class Behind(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         told = {"method": self.command, "path": self.path, "host": self.headers["Host"],
-                "body": body.decode(), "x": self.headers["X-Asked"]}
+                "body": body.decode(), "x": self.headers["X-Asked"], "via": self.headers["Via"]}
         if "do=busy" in self.path:
             self.answer(503, b"busy", Retry_After="7", X_OpenFaaS_Internal="proxy")
         else:

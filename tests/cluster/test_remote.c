@@ -286,6 +286,25 @@ static void test_what_the_gateway_lists_is_offered(void **state)
     expect(get(0, "/configuration"), 200, "\"user\":\"admin\",\"password\":\"***\"");
 }
 
+static void test_a_call_that_comes_back_ends(void **state)
+{
+    char via[128] = "Via: 1.1 proxy, ", *mark;
+    const char *const headers[] = {via, NULL};
+    struct reply r = post_text(0, "/function/extra", "x");
+
+    (void)state;
+    assert_int_equal(r.status, 200);
+    mark = strstr(r.body, "\"via\": \"1.1 p2pfaas-");
+    assert_non_null(mark);
+    snprintf(via + strlen(via), sizeof(via) - strlen(via), "%.28s", mark + strlen("\"via\": \""));
+    reply_free(&r);
+    expect(send_method("POST", 0, "/function/extra", "x", 1, headers), 502, "gave the call back");
+    expect(send_method("POST", 0, "/function/num", "x", 1, headers), 200, "via");
+    via[strlen(via) - 1] ^= 1;
+    expect(send_method("POST", 0, "/function/extra", "x", 1, headers), 200,
+           "1.1 proxy, 1.1 p2pfaas-");
+}
+
 static void test_a_function_with_an_image_is_deployed(void **state)
 {
     (void)state;
@@ -392,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_https_is_for_those_who_can_be_trusted),
         cmocka_unit_test(test_what_fails_there_fails_here),
         cmocka_unit_test(test_what_the_gateway_lists_is_offered),
+        cmocka_unit_test(test_a_call_that_comes_back_ends),
         cmocka_unit_test(test_a_function_with_an_image_is_deployed),
         cmocka_unit_test(test_it_is_deployed_again_when_it_changed),
         cmocka_unit_test(test_what_is_gone_from_the_list_is_not_offered),
