@@ -133,12 +133,12 @@ static void environment_is_small_and_has_the_port(void **state)
     (void)state;
     setenv("P2P_TEST_SECRET", "s", 1);
     variables[2] = "HOME=/configured";
-    variables[3] = "HOST=here";
+    variables[3] = "HOST=0.0.0.0";
     open_script("/usr/bin/env > \"$OUT\"; exec \"$ECHO\"");
     answers_text(ask("x"), "x");
     assert_non_null(strstr(noted(), "PORT="));
     assert_non_null(strstr(noted(), "HOME=/configured\n"));
-    assert_non_null(strstr(noted(), "HOST=here\n"));
+    assert_non_null(strstr(noted(), "HOST=0.0.0.0\n"));
     assert_non_null(strstr(noted(), "FUNCTION_NAME=f\n"));
     assert_non_null(strstr(noted(), "PATH="));
     assert_null(strstr(noted(), "P2P_TEST_SECRET"));
