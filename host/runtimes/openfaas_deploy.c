@@ -232,9 +232,12 @@ int openfaas_scale(struct openfaas *o, const char *name, unsigned replicas, char
     struct openfaas_scaling *s;
     char path[128];
 
-    if (!o->running || !o->up || o->n_scalings >= MOST_SCALINGS) {
+    if (!o->running || !o->up || o->n_scalings >= MOST_SCALINGS ||
+        !openfaas_list_find(&o->list, name)) {
         snprintf(err, P2P_ERRLEN, "function '%s': the OpenFaaS gateway %s", name,
-                 o->up ? "has as much to do as it may" : "is away");
+                 !o->running || !o->up            ? "is away"
+                 : o->n_scalings >= MOST_SCALINGS ? "has as much to do as it may"
+                                                  : "does not list it");
         return -1;
     }
     s = calloc(1, sizeof(*s));

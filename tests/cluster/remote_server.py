@@ -91,6 +91,10 @@ class Behind(BaseHTTPRequestHandler):
                 self.list()
             else:
                 self.deploy(body)
+        elif path.startswith("/system/scale-function/"):
+            wish = json.loads(body)
+            functions[wish["serviceName"]].update(replicas=wish["replicas"])
+            self.answer(202)
         elif path.startswith("/function/"):
             name = path[len("/function/"):].split("/")[0].split("?")[0]
             if name.endswith(".openfaas-fn") and name[:-len(".openfaas-fn")] in functions:

@@ -286,6 +286,28 @@ static void test_what_the_gateway_lists_is_offered(void **state)
     expect(get(0, "/configuration"), 200, "\"user\":\"admin\",\"password\":\"***\"");
 }
 
+static bool is_scaled(void *arg)
+{
+    struct reply r = get(0, "/configuration");
+    bool is = strstr(r.body, "1 of 5 replicas");
+
+    (void)arg;
+    reply_free(&r);
+    return is;
+}
+
+static void test_it_is_scaled_there(void **state)
+{
+    static const char wish[] = "{\"serviceName\":\"there\",\"replicas\":5}";
+
+    (void)state;
+    expect(post_text(0, "/system/scale-function/there", wish), 202, "");
+    assert_true(wait_until(is_scaled, NULL, PATIENCE));
+    expect(post_text(0, "/system/scale-function/missing", "{\"replicas\":5}"), 400,
+           "does not list it");
+    expect(post_text(0, "/system/scale-function/num", "{\"replicas\":5}"), 501, "cannot be scaled");
+}
+
 static void test_a_call_that_comes_back_ends(void **state)
 {
     char via[128] = "Via: 1.1 proxy, ", *mark;
@@ -411,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_https_is_for_those_who_can_be_trusted),
         cmocka_unit_test(test_what_fails_there_fails_here),
         cmocka_unit_test(test_what_the_gateway_lists_is_offered),
+        cmocka_unit_test(test_it_is_scaled_there),
         cmocka_unit_test(test_a_call_that_comes_back_ends),
         cmocka_unit_test(test_a_function_with_an_image_is_deployed),
         cmocka_unit_test(test_it_is_deployed_again_when_it_changed),
