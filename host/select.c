@@ -98,8 +98,12 @@ static bool is_to_be_selected(struct node *n, const struct function_entry *e,
         return wanted->plugin;
     if (!config_same_choice(&before->config->own, wanted))
         return true;
-    if (!is_reload || !wanted->plugin || !now)
+    if (!is_reload || !wanted->plugin)
         return false;
+    if (!e->function->own)
+        return true; /* it could not be selected before */
+    if (!now)
+        return false; /* it was given up */
     engine_describe(now->engine, &current);
     return strcmp(current.name, wanted->plugin) == 0 && node_is_rebuilt(n, now->engine);
 }
