@@ -53,6 +53,15 @@ static void must(int condition)
         abort();
 }
 
+static void check_parameters(const struct pairs *p)
+{
+    must(p->n <= CONFIG_MAX_PARAMETERS);
+    for (unsigned i = 0; i < p->n; i++) {
+        must(p->list[i].value != NULL);
+        must(!p->list[i].name == p->by_order);
+    }
+}
+
 static void check_functions(const struct config *c)
 {
     must(c->n_functions < CONFIG_MAX_FUNCTIONS);
@@ -64,6 +73,9 @@ static void check_functions(const struct config *c)
         must(f->timeout > 0 && f->deadline > 0 && f->content_type && f->directory);
         for (char **e = f->environment; e && *e; e++)
             must(strchr(*e, '=') > *e);
+        must(f->slots >= 0 && f->scheduler);
+        must(f->own.plugin ? f->own.plugin[0] : f->own.parameters.n == 0);
+        check_parameters(&f->own.parameters);
     }
 }
 
@@ -74,11 +86,7 @@ static void check(const struct config *c)
     must(c->n_peers <= CONFIG_MAX_PEERS);
     for (unsigned i = 0; i < c->n_peers; i++)
         must(c->peer[i].name && c->peer[i].address && c->peer[i].endpoint.length > 0);
-    must(c->scheduler.parameters.n <= CONFIG_MAX_PARAMETERS);
-    for (unsigned i = 0; i < c->scheduler.parameters.n; i++) {
-        must(c->scheduler.parameters.list[i].value != NULL);
-        must(!c->scheduler.parameters.list[i].name == c->scheduler.parameters.by_order);
-    }
+    check_parameters(&c->scheduler.parameters);
     check_functions(c);
 }
 
