@@ -215,16 +215,21 @@ static void test_a_job_ends_under_the_scheduler_that_it_began_with(void **state)
     assert_int_equal(wrong, 0);
 }
 
-static void reload(const char *scheduler)
+static void reload_with(const char *scheduler, const char *functions)
 {
     double before = metric(0, "p2pfaas_reloads_total");
     FILE *f = fopen(cluster.config, "we");
 
     assert_non_null(f);
-    fprintf(f, "scheduler: {plugin: %s}\n%s", scheduler, fixture_functions);
+    fprintf(f, "scheduler: {plugin: %s}\n%s%s", scheduler, fixture_functions, functions);
     fclose(f);
     kill(cluster.node[0].pid, SIGHUP);
     wait_metric(0, "p2pfaas_reloads_total", before + 1, 20);
+}
+
+static void reload(const char *scheduler)
+{
+    reload_with(scheduler, "");
 }
 
 static void test_a_reload_selects_only_what_is_new_in_the_file(void **state)
@@ -247,6 +252,37 @@ static void test_a_reload_selects_only_what_is_new_in_the_file(void **state)
     reload("local");
 }
 
+/* Threads take a reload over one after the other. */
+static bool own_answers(void *status)
+{
+    struct reply r = post_text(0, "/function/own", "x");
+    bool does = r.status == *(const long *)status;
+
+    reply_free(&r);
+    return does;
+}
+
+static void test_a_reload_takes_what_was_built_again_for_one_function(void **state)
+{
+    static const char own[] = "  own: {command: [cat], scheduler: versioned}\n";
+
+    (void)state;
+    build_versioned("versioned", 471);
+    reload_with("local", own);
+    assert_true(wait_until(own_answers, &(long){471}, 20));
+    build_versioned("versioned", 472);
+    reload_with("local", own);
+    assert_true(wait_until(own_answers, &(long){472}, 20));
+    expect(post_text(0, "/function/echo", "x"), 200, "x");
+    /* What was POSTed stays. */
+    select_scheduler(0, "{\"function\":\"own\",\"name\":\"local\"}");
+    build_versioned("versioned", 473);
+    reload_with("local", own);
+    assert_true(wait_until(own_answers, &(long){200}, 20));
+    expect(get(0, "/configuration/scheduler?function=own"), 200, "\"name\":\"local\"");
+    reload("local");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_half_a_file_is_never_loaded),
         cmocka_unit_test(test_a_job_ends_under_the_scheduler_that_it_began_with),
         cmocka_unit_test(test_a_reload_selects_only_what_is_new_in_the_file),
+        cmocka_unit_test(test_a_reload_takes_what_was_built_again_for_one_function),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
