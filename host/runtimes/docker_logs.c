@@ -40,25 +40,31 @@ static void say(struct docker_logs *l, const char *text)
 
 static void source_free(struct source *s)
 {
-    struct docker_logs *l = s->logs;
-
     docker_cancel(&s->request);
     docker_frames_release(&s->frames);
+    free(s);
+}
+
+static void source_end(struct source *s)
+{
     if (s->prev)
         s->prev->next = s->next;
     else
-        l->sources = s->next;
+        s->logs->sources = s->next;
     if (s->next)
         s->next->prev = s->prev;
-    free(s);
+    source_free(s);
 }
 
 static void end(struct docker_logs *l)
 {
     bool is_called;
 
-    while (l->sources)
-        source_free(l->sources);
+    for (struct source *s = l->sources, *next; s; s = next) {
+        next = s->next;
+        source_free(s);
+    }
+    l->sources = NULL;
     if (l->prev)
         l->prev->next = l->next;
     else
@@ -94,7 +100,7 @@ static void on_piece(void *owner, const char *bytes, size_t n)
 
     if (docker_frames_feed(&s->frames, bytes, n)) {
         say(l, "(what Docker tells of this container's output is not understood)");
-        source_free(s);
+        source_end(s);
         end_if_over(l);
         return;
     }
@@ -113,7 +119,7 @@ static void on_end(struct docker_request *r, int status, const cJSON *answer)
     /* Without an answer the daemon is away, which ends all; 404: it was removed. */
     if (status != 0 && status != 200 && status != 404)
         say(l, r->err);
-    source_free(s);
+    source_end(s);
     end_if_over(l);
 }
 
@@ -209,9 +215,8 @@ void docker_readers_add(struct docker_readers *readers, const char *id)
 
 void docker_readers_end(struct docker_readers *readers, const char *why)
 {
-    struct docker_logs *l;
-
-    while ((l = readers->first)) {
+    for (struct docker_logs *l = readers->first, *next; l; l = next) {
+        next = l->next;
         if (why)
             say(l, why);
         end(l);
