@@ -135,8 +135,8 @@ static void long_log_comes_whole(void **state)
 {
     (void)state;
     need_docker();
-    expect(post_text(0, "/function/one/say?20000", "many"), 200, "many");
-    wait_told("/system/logs?name=one", "\"text\":\"out: many\"", 20000);
+    expect(post_text(0, "/function/one/say?6000", "many"), 200, "many");
+    wait_told("/system/logs?name=one", "\"text\":\"out: many\"", 6000);
     expect_streams(0);
 }
 
