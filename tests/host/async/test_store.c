@@ -1,9 +1,7 @@
-/* The accepted calls on the disk: over kills, with a full disk, with a broken file. */
+/* The accepted calls on the disk: what is kept of them, and broken files. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,74 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "host/async/batch.h"
-
-static char folder[] = "/tmp/p2p-store-XXXXXX";
-static struct async_store *store;
-static struct headers headers;
-static struct buf body;
-static char err[P2P_ERRLEN];
-
-static void open_store(void)
-{
-    bool aside;
-
-    store = store_open(folder, &aside, err);
-    if (!store)
-        fail_msg("%s", err);
-    assert_false(aside);
-}
-
-static void reopen(void)
-{
-    store_close(store);
-    open_store();
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(folder + strlen(folder) - 6, 'X', 6);
-    if (!mkdtemp(folder))
-        return -1;
-    headers_init(&headers, 8192);
-    buf_init(&body, 1 << 20);
-    headers_add(&headers, "X-One", "1");
-    headers_add(&headers, "X-Two", "");
-    buf_puts(&body, "hello");
-    open_store();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char path[512];
-    const struct dirent *e;
-    DIR *list;
-
-    (void)state;
-    store_close(store);
-    store = NULL;
-    list = opendir(folder);
-    while (list && (e = readdir(list))) {
-        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-        unlink(path);
-    }
-    if (list)
-        closedir(list);
-    rmdir(folder);
-    headers_release(&headers);
-    buf_release(&body);
-    return 0;
-}
+#include "tests/host/async/support_store.h"
 
 static int64_t add(const char *id, const char *callback)
 {
@@ -115,30 +52,6 @@ static int64_t finish(int64_t row, int64_t when_ms, const char *text, size_t kee
         fail_msg("%s", store_why(store));
     buf_release(&answer);
     return callback_bytes;
-}
-
-static void count_open(void *ctx, const struct store_open_call *c)
-{
-    (void)c;
-    ++*(unsigned *)ctx;
-}
-
-static unsigned n_open(void)
-{
-    unsigned n = 0;
-
-    assert_int_equal(store_each_open(store, count_open, &n), 0);
-    return n;
-}
-
-static struct store_found found(const char *id)
-{
-    struct store_found f;
-    bool there;
-
-    assert_int_equal(store_find(store, id, &f, NULL, &there), 0);
-    assert_true(there);
-    return f;
 }
 
 static void test_a_call_is_read_as_it_was_accepted(void **state)
@@ -449,147 +362,6 @@ static void test_a_folder_that_is_not_there_is_told(void **state)
     assert_non_null(strstr(err, "node.data_dir"));
 }
 
-/* ---- batches ---- */
-
-struct adding {
-    struct async_change change;
-    const struct store_call *call;
-    int64_t row;
-    unsigned told, dropped;
-};
-
-static int apply(struct async_change *c, struct async_store *s)
-{
-    struct adding *a = (struct adding *)c;
-
-    return store_add(s, a->call, &a->row);
-}
-
-static void told(struct async_change *c, const char *why)
-{
-    struct adding *a = (struct adding *)c;
-
-    a->told++;
-    a->dropped += why != NULL;
-}
-
-static const struct store_call plain = {.id = "batched",
-                                        .function = "echo",
-                                        .target = "/function/echo",
-                                        .headers = &headers,
-                                        .body = &body,
-                                        .accepted_ms = 1};
-
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = bytes;
-    setrlimit(RLIMIT_FSIZE, &limit);
-}
-
-static void test_a_full_disk_drops_what_may_be_and_keeps_the_rest(void **state)
-{
-    struct adding a[4] = {0};
-    struct async_batch batch;
-
-    (void)state;
-    signal(SIGXFSZ, SIG_IGN);
-    batch_init(&batch);
-    for (int i = 0; i < 4; i++) {
-        a[i].change = (struct async_change){.apply = apply, .done = told, .may_be_dropped = i % 2};
-        a[i].call = &plain;
-        batch_add(&batch, &a[i].change);
-    }
-    limit_files(1000);
-    assert_int_equal(batch_commit(&batch, store), -1);
-    assert_int_equal(batch_commit(&batch, store), -1);
-    assert_true(store_may_recover(store));
-    limit_files(RLIM_INFINITY);
-    assert_int_equal(batch.n, 2);
-    assert_int_equal(n_open(), 0);
-    assert_int_equal(batch_commit(&batch, store), 0);
-    assert_int_equal(n_open(), 2);
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(a[i].told, 1);
-        assert_int_equal(a[i].dropped, i % 2);
-    }
-}
-
-/* ---- kills ---- */
-
-/* A process that adds calls and finishes half of them, in batches, and says in shared
- * memory how far it is sure to have come. */
-struct progress {
-    _Atomic uint32_t added, finished;
-};
-
-static void work_until_killed(struct progress *p)
-{
-    bool aside;
-
-    store = store_open(folder, &aside, err);
-    if (!store || aside)
-        _exit(1);
-    for (uint32_t n = p->added;;) {
-        int64_t rows[8], callback_bytes;
-        const struct store_result r = {.state = STORE_DONE, .status = 200, .body = &body};
-        char id[16];
-
-        if (store_begin(store))
-            _exit(1);
-        for (int i = 0; i < 8; i++) {
-            struct store_call c = plain;
-
-            snprintf(id, sizeof(id), "k%u", n + (uint32_t)i);
-            c.id = id;
-            if (store_add(store, &c, &rows[i]) ||
-                (i % 2 && store_finish(store, rows[i], &r, 100, &callback_bytes)))
-                _exit(1);
-        }
-        if (store_commit(store))
-            _exit(1);
-        n += 8;
-        p->added = n;
-    }
-}
-
-static void test_nothing_that_was_told_is_lost_by_a_kill(void **state)
-{
-    enum { KILLS = 8, STEP = 80 };
-    struct progress *p =
-        mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    (void)state;
-    assert_true(p != MAP_FAILED);
-    store_close(store);
-    for (uint32_t kill_at = STEP; kill_at <= KILLS * STEP; kill_at += STEP) {
-        pid_t child = fork();
-        int status;
-
-        if (child == 0)
-            work_until_killed(p);
-        while (p->added < kill_at)
-            if (waitpid(child, &status, WNOHANG) == child)
-                fail_msg("it ended by itself: %#x", (unsigned)status);
-        kill(child, SIGKILL);
-        waitpid(child, &status, 0);
-        open_store();
-        for (uint32_t i = 0; i < p->added; i++) {
-            char id[16];
-
-            snprintf(id, sizeof(id), "k%u", i);
-            assert_int_equal(found(id).state, i % 2 ? STORE_DONE : STORE_OPEN);
-        }
-        store_close(store);
-    }
-    open_store();
-    /* What was under way is there whole or not at all, and may be there twice. */
-    assert_in_range(n_open(), p->added / 2, p->added / 2 + 4 * KILLS);
-    munmap(p, sizeof(*p));
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -607,8 +379,6 @@ int main(void)
         TEST(test_header_lines_that_were_damaged_are_not_taken),
         TEST(test_a_newer_file_is_left_alone),
         TEST(test_a_folder_that_is_not_there_is_told),
-        TEST(test_a_full_disk_drops_what_may_be_and_keeps_the_rest),
-        TEST(test_nothing_that_was_told_is_lost_by_a_kill),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
