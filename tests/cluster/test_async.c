@@ -1,4 +1,6 @@
 /* Calls that are accepted now and run later: what is accepted, tried again, told, kept. */
+#include <pthread.h>
+
 #include "tests/cluster/fixture.h"
 #include "tests/cluster/support_async.h"
 #include "tests/cluster/support_hooks.h"
@@ -7,38 +9,61 @@ static struct hooks *server;
 
 /* ---- callbacks ---- */
 
-static struct {
-    _Atomic unsigned n;
-    unsigned refuse; /* so many first */
-    char id[64], status[8], type[64], mine[8], body[256], name[64];
+static struct told {
+    unsigned n;
+    unsigned refuse;                                      /* so many first */
+    char id[64], status[8], mine[8], body[256], name[64]; /* of the last */
 } told;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of told */
 
 static int on_callback(void *ctx, const struct hooked *rq)
 {
+    int status;
+
     (void)ctx;
+    pthread_mutex_lock(&lock);
     snprintf(told.id, sizeof(told.id), "%s", hooked_header(rq, "X-Call-Id"));
     snprintf(told.status, sizeof(told.status), "%s", hooked_header(rq, "X-Function-Status"));
     snprintf(told.name, sizeof(told.name), "%s", hooked_header(rq, "X-Function-Name"));
-    snprintf(told.type, sizeof(told.type), "%s", hooked_header(rq, "Content-Type"));
     snprintf(told.mine, sizeof(told.mine), "%s", hooked_header(rq, "X-Mine"));
     snprintf(told.body, sizeof(told.body), "%s", rq->body);
-    return told.n++ < told.refuse ? 500 : 204;
+    status = told.n++ < told.refuse ? 500 : 204;
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
+static struct told last(void)
+{
+    struct told t;
+
+    pthread_mutex_lock(&lock);
+    t = told;
+    pthread_mutex_unlock(&lock);
+    return t;
 }
 
 static bool is_told(void *least)
 {
-    return told.n >= *(unsigned *)least;
+    return last().n >= *(unsigned *)least;
 }
 
-static void wait_told(unsigned least)
+static struct told wait_told(unsigned least)
 {
     if (!wait_until(is_told, &least, 20))
-        fail_msg("%u callbacks came, wanted %u", told.n, least);
+        fail_msg("%u callbacks came, wanted %u", last().n, least);
+    return last();
+}
+
+static void refuse(unsigned n)
+{
+    pthread_mutex_lock(&lock);
+    told = (struct told){.refuse = n};
+    pthread_mutex_unlock(&lock);
 }
 
 static void begin_with(const char *const *more)
 {
-    memset(&told, 0, sizeof(told));
+    refuse(0);
     async_start_node(NODE, more);
 }
 
@@ -158,8 +183,7 @@ static void test_when_no_attempt_is_left_the_last_answer_is_the_result(void **st
     assert_int_equal(r.status, 503);
     assert_string_equal(r.body, "never");
     reply_free(&r);
-    wait_told(1);
-    assert_string_equal(told.status, "503");
+    assert_string_equal(wait_told(1).status, "503");
     assert_int_equal(hooks_runs(async_notes, "never"), 3);
     assert_true(metric(NODE, "p2pfaas_async_failed_total") == 1);
 }
@@ -203,6 +227,7 @@ static void test_a_call_that_never_finds_room_fails(void **state)
     char callback[80];
     const char *const headers[] = {callback, NULL};
     const char *id;
+    struct told t;
 
     (void)state;
     begin_with(more);
@@ -211,10 +236,10 @@ static void test_a_call_that_never_finds_room_fails(void **state)
     let_nothing_run();
     id = async_call("/async-function/record", "expired", headers);
     wait_state(id, "async.expiry");
-    wait_told(1);
-    assert_string_equal(told.status, "503");
-    assert_string_equal(told.body, "");
-    assert_string_equal(told.name, "record");
+    t = wait_told(1);
+    assert_string_equal(t.status, "503");
+    assert_string_equal(t.body, "");
+    assert_string_equal(t.name, "record");
     expect(async_result(id), 503, "\"state\":\"failed\"");
     assert_int_equal(hooks_runs(async_notes, "expired"), 0);
 }
@@ -226,17 +251,19 @@ static void test_a_callback_is_tried_until_it_is_taken(void **state)
     char callback[80];
     const char *const headers[] = {callback, "Content-Type: text/x-demo", NULL};
     const char *id;
+    struct told t;
 
     (void)state;
-    told.refuse = 2;
+    refuse(2);
     snprintf(callback, sizeof(callback), "X-Callback-Url: http://localhost:%u/hook",
              hooks_port(server));
     id = async_call("/async-function/record/dump", "tell me", headers);
     wait_state(id, "\"callback\":{\"state\":\"delivered\",\"attempts\":3}");
-    assert_string_equal(told.id, id);
-    assert_string_equal(told.status, "200");
-    assert_string_equal(told.mine, "yes");
-    assert_non_null(strstr(told.body, "POST /dump"));
+    t = wait_told(3);
+    assert_string_equal(t.id, id);
+    assert_string_equal(t.status, "200");
+    assert_string_equal(t.mine, "yes");
+    assert_non_null(strstr(t.body, "POST /dump"));
     assert_true(metric(NODE, "p2pfaas_async_callbacks_total") == 1);
 }
 
