@@ -81,7 +81,9 @@ int node_listen(struct node *n, char err[P2P_ERRLEN])
         close(fd);
     }
     for (unsigned i = 0; i < n->n_shards; i++) {
-        fd = listener_open(&n->self, shared, keys, err);
+        struct endpoint at = n->self; /* the first listener's requests may look at it already */
+
+        fd = listener_open(&at, shared, keys, err);
         if (fd < 0 || listener_start(&n->shards[i].listener[SHARD_FRONT], &n->shards[i],
                                      &node_routes, fd, connections / n->n_shards, err))
             return -1;
