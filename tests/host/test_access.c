@@ -209,6 +209,8 @@ static void test_routes_are_for_those_who_need_them(void **state)
         const char *path;
         unsigned who;
     } open[] = {{"/function/", ACCESS_EVERYONE},
+                {"/async-function/", ACCESS_EVERYONE},
+                {"/async/", ACCESS_EVERYONE},
                 {"/peer/function/", ACCESS_PEERS},
                 {"/peer/message/", ACCESS_PEERS},
                 {"/monitoring/load", ACCESS_PEERS | ACCESS_ADMINISTRATION},
