@@ -168,8 +168,9 @@ static bool is_of_other_site(const struct exchange *x)
 
 static bool check_site(struct exchange *x)
 {
-    if (!(x->route->who & ACCESS_ADMINISTRATION) || strcmp(x->request.method, "GET") == 0 ||
-        !is_of_other_site(x))
+    bool changes = strcmp(x->request.method, "GET") != 0 || x->route->methods & ROUTE_CHANGES;
+
+    if (!(x->route->who & ACCESS_ADMINISTRATION) || !changes || !is_of_other_site(x))
         return true;
     refuse_caller(x, ACCESS_OTHER_SITE, MHD_HTTP_FORBIDDEN,
                   "a page of another site may not change this node: the request has an Origin, or "

@@ -9,7 +9,7 @@
      ROUTE_ANSWER,    ACCESS_PEERS | ACCESS_ADMINISTRATION,                                        \
      api_learner_act, "a choice for the state in X-P2pfaas-Learning-State"},                       \
         {"/train",                                                                                 \
-         ROUTE_GET,                                                                                \
+         ROUTE_GET | ROUTE_CHANGES,                                                                \
          ROUTE_ANSWER,                                                                             \
          ACCESS_PEERS | ACCESS_ADMINISTRATION,                                                     \
          api_learner_train,                                                                        \
@@ -35,8 +35,9 @@
          ACCESS_ADMINISTRATION,                                                                    \
          api_learner_policy,                                                                       \
          "the same with the best action; ?state=0,1,2 ?limit=1000, Accept: text/plain"},           \
-        {"/learner/reset",      ROUTE_GET,         ROUTE_ANSWER,                                   \
-         ACCESS_ADMINISTRATION, api_learner_reset, "the learner begins anew, knowing nothing"},    \
+        {"/learner/reset",  ROUTE_GET | ROUTE_CHANGES,                                             \
+         ROUTE_ANSWER,      ACCESS_ADMINISTRATION,                                                 \
+         api_learner_reset, "the learner begins anew, knowing nothing"},                           \
     {                                                                                              \
         "/learner/save", ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_learner_save,        \
             "writes learner.file now"                                                              \
@@ -56,7 +57,8 @@ static const struct route routes[] = {
      "what a scheduler tells the one of its name here: /peer/message/SCHEDULER[?function=NAME]"},
     {"/monitoring/load", ROUTE_GET, ROUTE_ANSWER, ACCESS_PEERS | ACCESS_ADMINISTRATION, api_load,
      "running and waiting jobs, as headers"},
-    {"/monitoring/scale-delay/", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_scale_delay,
+    {"/monitoring/scale-delay/", ROUTE_GET | ROUTE_CHANGES, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
+     api_scale_delay,
      "how long a function takes from no replica to one: /monitoring/scale-delay/NAME"},
     {"/system/scale-function/", ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_scale,
      "so many replicas are wanted: {\"replicas\":2} to /system/scale-function/NAME"},

@@ -12,7 +12,8 @@ enum {
     ROUTE_PUT = 1 << 2,
     ROUTE_DELETE = 1 << 3,
     ROUTE_PATCH = 1 << 4,
-    ROUTE_ANY = (1 << 5) - 1
+    ROUTE_ANY = (1 << 5) - 1,
+    ROUTE_CHANGES = 1 << 5 /* not of a method: its GET changes something, too */
 };
 
 enum route_kind {

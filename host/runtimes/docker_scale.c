@@ -108,6 +108,15 @@ static bool call_back(struct program *p)
     return r != NULL;
 }
 
+/* One that would rest once it is created, or NULL. */
+static struct docker_replica *find_in_creation(struct program *p)
+{
+    for (int64_t i = 0; i < n_max(p); i++)
+        if (p->replica[i].state == REPLICA_CREATING && !p->replica[i].has_to_start)
+            return &p->replica[i];
+    return NULL;
+}
+
 static bool start_one(struct program *p)
 {
     struct docker_replica *r;
@@ -115,6 +124,8 @@ static bool start_one(struct program *p)
     if (call_back(p))
         return true;
     r = docker_scale_find(p, REPLICA_CREATED);
+    if (!r)
+        r = find_in_creation(p);
     if (r) {
         docker_replica_start(r);
         return true;

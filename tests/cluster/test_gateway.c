@@ -351,6 +351,7 @@ static long from_site(const char *method, const char *field, const char *value)
 static void test_pages_of_other_sites_change_nothing(void **state)
 {
     static const char *const methods[] = {"POST", "PUT", "DELETE"};
+    static const char *const changing[] = {"/learner/reset", "/monitoring/scale-delay/cat"};
     char own[64];
 
     (void)state;
@@ -368,6 +369,10 @@ static void test_pages_of_other_sites_change_nothing(void **state)
     expect(send_method("POST", 0, "/configuration/scheduler", "{\"name\":\"reject\"}", 17,
                        (const char *const[]){"Origin: https://evil.example", NULL}),
            403, "another site");
+    for (size_t i = 0; i < 2; i++)
+        expect(send_method("GET", 0, changing[i], NULL, 0,
+                           (const char *const[]){"Sec-Fetch-Site: cross-site", NULL}),
+               403, "another site");
     expect(send_method("POST", 0, "/function/cat", "hello", 5,
                        (const char *const[]){"Origin: https://evil.example", NULL}),
            200, "hello");
