@@ -2,7 +2,7 @@
  * config.h - plugins.yaml, read into plain structs.
  *
  * Every section is a parameter table (engine/params.h): types, ranges, defaults
- * and help are declared once, in config.c.  Errors name file, line, key and what
+ * and help are declared once, in config_keys.c.  Errors name file, line, key and what
  * is allowed: "plugins.yaml:12: node.slots: 'many' is not an integer; allowed:
  * an integer from 1 to 65536".
  *

@@ -56,6 +56,8 @@ static int set_by_path(struct config *c, const char *section, const char *key, c
     static const char *const more[][2] = {
         {"parameters.NAME", NULL}, {"nodes", NULL}, {"seeds", NULL}};
     static const char *const parameters = "parameters.";
+    char allowed[200];
+    size_t n = 0;
 
     for (const struct config_section *s = config_sections; s->name; s++) {
         const struct p2p_param *p = params_find(s->keys, key);
@@ -87,9 +89,12 @@ static int set_by_path(struct config *c, const char *section, const char *key, c
         suggest_unknown(why, P2P_ERRLEN, key, names);
         return -1;
     }
-    snprintf(why, P2P_ERRLEN,
-             "no such section; allowed: node, log, limits, plugins, scheduler, "
-             "learner, peers, discovery, security (functions are set in the file)");
+    for (const struct config_section *s = config_sections; s->name; s++)
+        names[n++] = s->name;
+    names[n] = NULL;
+    suggest_list(allowed, sizeof(allowed), names);
+    snprintf(why, P2P_ERRLEN, "no such section; allowed: %s (functions are set in the file)",
+             allowed);
     return -1;
 }
 

@@ -1,6 +1,6 @@
 /*
- * config_yaml.h - what config.c and config_function.c (the tables), config_yaml.c (the
- * file), config_choice.c (a function's scheduler), config_override.c (--set) and deployment.c
+ * config_yaml.h - what config.c, config_keys.c and config_function.c (the tables), config_yaml.c
+ * (the file), config_choice.c (a function's scheduler), config_override.c (--set) and deployment.c
  * (what is deployed) share.  Private to them.
  */
 #ifndef HOST_CONFIG_YAML_H

@@ -284,6 +284,7 @@ static int take_annotation(struct reading *r, const char *key, const char *value
     static const char *const more[] = {"command", NULL};
     const char *own = key + strlen(OWN), *names[64];
     char why[P2P_ERRLEN];
+    const char *near;
 
     if (strncmp(key, OWN, strlen(OWN)) != 0 || is_one_of(shown_only, key))
         return 0;
@@ -292,8 +293,11 @@ static int take_annotation(struct reading *r, const char *key, const char *value
     if (params_find(config_function_keys, own))
         return set(r, own, value, "annotations " OWN);
     suggest_names(config_function_keys, more, names, sizeof(names) / sizeof(names[0]));
-    suggest_unknown(why, sizeof(why), own, names);
-    return fail(r, "annotations " OWN "%.60s: %.170s", own, why);
+    near = suggest_nearest(own, names);
+    return fail(r,
+                "annotations " OWN "%.60s: unknown%s%s%s; allowed: any key of a function of "
+                "plugins.yaml",
+                own, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static int read_plain(struct reading *r)

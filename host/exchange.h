@@ -40,13 +40,13 @@ struct exchange {
     struct http_request request; /* headers are filled for jobs, kept ones too; target for jobs */
     struct http_response response;
     struct stream *stream; /* what the answer has for a body, or NULL: host/stream.h */
-    uint64_t drained;    /* bytes of a body that is refused */
-    size_t held;         /* bytes counted against limits.memory */
-    size_t head;         /* bytes of its head in the connection's memory */
-    unsigned looks;      /* of the daemon, while the job is at work */
-    double looked_since; /* loop time */
-    bool nominates;      /* a Connection field of the request names others */
-    bool proven;         /* a peer's: its head is genuine, and this is its proof */
+    uint64_t drained;      /* bytes of a body that is refused */
+    size_t held;           /* bytes counted against limits.memory */
+    size_t head;           /* bytes of its head in the connection's memory */
+    unsigned looks;        /* of the daemon, while the job is at work */
+    double looked_since;   /* loop time */
+    bool nominates;        /* a Connection field of the request names others */
+    bool proven;           /* a peer's: its head is genuine, and this is its proof */
     struct auth_proof proof;
     struct {
         bool waits;

@@ -76,7 +76,7 @@ struct node {
     _Atomic int64_t memory_held;       /* bytes of request bodies */
     int64_t memory_limit;
     _Atomic unsigned streams; /* host/stream.h */
-    bool pin; /* threads to cores */
+    bool pin;                 /* threads to cores */
     _Atomic unsigned reloads, reload_failures;
 
     struct shard *shards;

@@ -74,8 +74,7 @@ static cJSON *scheduler_json(struct engine *e)
 
 /* ---- GET ---- */
 
-static void refuse_unknown(struct exchange *x, const struct function_table *t,
-                           const char *function)
+static void refuse_unknown(struct exchange *x, const struct function_table *t, const char *function)
 {
     char known[512];
 

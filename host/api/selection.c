@@ -83,6 +83,26 @@ bad:
     return -1;
 }
 
+/* ?function= is as if it stood in the body.  0, or -1 with the exchange answered. */
+static int take_query(struct exchange *x, cJSON *body)
+{
+    const char *asked =
+        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "function");
+    const cJSON *said = cJSON_GetObjectItemCaseSensitive(body, "function");
+
+    if (!asked || !cJSON_IsObject(body))
+        return 0;
+    if (!said && cJSON_AddStringToObject(body, "function", asked))
+        return 0;
+    if (cJSON_IsString(said) && strcmp(said->valuestring, asked) == 0)
+        return 0;
+    exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
+                   "?function= is '%.63s' and \"function\" in the body is another; allowed: one of "
+                   "them",
+                   asked);
+    return -1;
+}
+
 struct api_selection *api_read_selection(struct exchange *x)
 {
     cJSON *body = api_body(x);
@@ -97,7 +117,7 @@ struct api_selection *api_read_selection(struct exchange *x)
         return NULL;
     }
     w->body = body;
-    if (read_body(x, body, w) == 0)
+    if (take_query(x, body) == 0 && read_body(x, body, w) == 0)
         return w;
     api_free_selection(w);
     return NULL;

@@ -243,7 +243,7 @@ static void test_the_node_decides_for_a_function_that_gave_its_own_up(void **sta
     decided_by("a", "power_of_choices(");
     select_scheduler(N1, "{\"function\":\"echo\",\"name\":\"random\"}");
     decided_by("echo", "random(");
-    select_scheduler(N1, "{\"function\":\"echo\",\"name\":\"\"}");
+    expect(post_text(N1, "/configuration/scheduler?function=echo", "{\"name\":\"\"}"), 200, "");
     decided_by("echo", "power_of_choices(");
     select_scheduler(N1, "{\"function\":\"a\",\"name\":\"random\"}");
     decided_by("a", "random(");
@@ -269,6 +269,9 @@ static void test_what_is_wrong_is_said_and_changes_nothing(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         expect(post_text(N1, "/configuration/scheduler", wrong[i].body), wrong[i].status,
                wrong[i].part);
+    expect(post_text(N1, "/configuration/scheduler?function=b",
+                     "{\"function\":\"a\",\"name\":\"random\"}"),
+           400, "?function= is 'b'");
     expect(post_text(N1, "/configuration/learner", "{\"function\":\"a\",\"name\":\"dqn\"}"), 400,
            "a learner is the node's");
     decided_by("a", "random(");

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "sim/plot.h"
+#include "tests/sim/support_plot.h"
 
 #define HEAD ",intervals,level,loss,loss_half,mean,mean_half,run,run_half\n"
 #define TAIL ",batches,0.95,"
@@ -261,66 +261,6 @@ static void numbers_may_be_durations(void **state)
         if (number != table[i].number || (number && duration != table[i].duration) ||
             (number && fabs(value - table[i].value) > 1e-12))
             fail_msg("%s: %d %d %g", table[i].text, number, duration, value);
-    }
-}
-
-static int parse(struct plot_options *o, char *err, const char *const *words)
-{
-    char *argv[16] = {(char *)"plot"};
-    int argc = 1;
-
-    for (; words[argc - 1]; argc++)
-        argv[argc] = (char *)words[argc - 1];
-    return plot_options(o, argc, argv, err);
-}
-#define PARSE(o, err, ...) parse(o, err, (const char *const[]){__VA_ARGS__, NULL})
-
-static void a_call_is_read(void **state)
-{
-    struct plot_options o;
-    char err[P2P_ERRLEN] = "";
-
-    (void)state;
-    assert_int_equal(PARSE(&o, err, "results"), 0);
-    assert_string_equal(o.folder, "results");
-    assert_true(o.format[0] && o.format[1] && !o.format[2]);
-    assert_int_equal(o.n_y, 0);
-    assert_int_equal(PARSE(&o, err, "--log", "--x=load", "r", "--y", "loss,p99", "--by", "T",
-                           "--theory", "mm1", "--theory", "ll:K=10,T=9", "--out", "a/b.pdf"),
-                     0);
-    assert_string_equal(o.folder, "r");
-    assert_true(o.log && o.n_y == 2 && o.y[1] == METRIC_P99 && o.n_theories == 2);
-    assert_true(!o.format[0] && !o.format[1] && o.format[2]);
-    assert_string_equal(o.x, "load");
-    assert_string_equal(o.by, "T");
-    assert_int_equal(PARSE(&o, err, "--help"), 1);
-}
-
-static void a_wrong_call_is_told(void **state)
-{
-    static const struct {
-        const char *words[4], *says;
-    } table[] = {
-        {{"--x", NULL}, "--x: wants a value"},
-        {{"--colour", "r", NULL}, "--colour: no such option; --help lists them"},
-        {{"--y", "speed", "r", NULL},
-         "--y: no metric 'speed'; allowed: loss mean p50 p95 p99 wait "
-         "run probes forwards in_deadline jain jain_loss utilisation "
-         "throughput reward choices misbehaved"},
-        {{"--format", "gif", "r", NULL}, "--format: no format 'gif'; allowed: png svg pdf"},
-        {{"--out", "a.tiff", "r", NULL}, "--out: no format 'tiff'; allowed: png svg pdf"},
-        {{"--theory", "mm1:x=1", "r", NULL}, "theory mm1: no parameter 'x'; allowed: none"},
-        {{"a", "b", NULL}, "one folder of results at a time"},
-        {{"--log", NULL}, "which folder of results?"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        struct plot_options o;
-        char err[P2P_ERRLEN] = "";
-
-        assert_int_equal(parse(&o, err, table[i].words), -1);
-        assert_string_equal(err, table[i].says);
     }
 }
 
@@ -596,8 +536,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_result_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(axes_that_are_not_there_are_told, setup, teardown),
         cmocka_unit_test(numbers_may_be_durations),
-        cmocka_unit_test(a_call_is_read),
-        cmocka_unit_test(a_wrong_call_is_told),
         cmocka_unit_test_setup_teardown(a_script_draws_curves_with_bars, setup, teardown),
         cmocka_unit_test_setup_teardown(a_script_draws_boxes_of_categories, setup, teardown),
         cmocka_unit_test_setup_teardown(theory_is_laid_over_what_it_speaks_of, setup, teardown),
