@@ -52,8 +52,12 @@ static void print_help(void)
         "Subcommands, each with a --help of its own:\n");
     subcommand_list(stdout);
     printf("\n"
-           "Settings (functions and peers are described in plugins.yaml):\n");
+           "Settings (functions are described in plugins.yaml):\n");
     config_each_key(print_key, NULL);
+    printf("  peers.nodes, discovery.seeds\n"
+           "      other nodes, separated by commas: addresses; of seeds names of hosts, too\n"
+           "  scheduler.parameters.NAME, learner.parameters.NAME\n"
+           "      of the plugin that is selected; GET /plugins/PLUGIN explains them\n");
 }
 
 /* Those of the command line come after it and win. */

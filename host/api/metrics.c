@@ -138,8 +138,8 @@ static void write_requests(struct buf *b, struct node *n)
         histogram_of(b, n, id);
     metrics_say(
         b, "cold_start_seconds", "summary",
-        "of the calls that waited for a container: until it was created, started, ready, and "
-        "had answered");
+        "of the calls that waited for a container or a program: until it was created, started, "
+        "ready, and had answered");
     for (uint32_t id = 0; id < CONFIG_MAX_FUNCTIONS; id++)
         cold_starts_of(b, n, id);
 }
