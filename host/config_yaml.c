@@ -233,7 +233,7 @@ static int read_function(struct reader *r, void *ctx, const char *key, const yam
     if (params_defaults(config_function_keys, f, r->err) ||
         reader_each(r, value, "functions", read_function_key, f))
         return -1;
-    if (config_check_function(f, why))
+    if (config_check_function(f, why) || config_check_runtime_keys(f, NULL, why))
         return reader_fail(r, key_at, "%.230s", why);
     return 0;
 }

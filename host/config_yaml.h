@@ -1,7 +1,8 @@
 /*
- * config_yaml.h - what config.c, config_keys.c and config_function.c (the tables), config_yaml.c
- * (the file), config_choice.c (a function's scheduler), config_override.c (--set) and deployment.c
- * (what is deployed) share.  Private to them.
+ * config_yaml.h - what config.c, config_keys.c and config_function.c (the tables),
+ * config_runtime_keys.c (which keys are for which runtimes), config_yaml.c (the file),
+ * config_choice.c (a function's scheduler), config_override.c (--set) and deployment.c (what is
+ * deployed) share.  Private to them.
  */
 #ifndef HOST_CONFIG_YAML_H
 #define HOST_CONFIG_YAML_H
@@ -17,6 +18,10 @@ struct config_section {
 extern const struct config_section config_sections[];
 /* Of a function that is read whole: 0, or -1 with "functions.NAME…". */
 int config_check_function(struct function_config *f, char err[P2P_ERRLEN]);
+/* Is nothing set that means nothing with its runtime?  But for the keys of `also`, which ends
+ * with NULL and may be NULL.  0, or -1 with "functions.NAME…". */
+int config_check_runtime_keys(const struct function_config *f, const char *const *also,
+                              char err[P2P_ERRLEN]);
 void config_release_function(struct function_config *f);
 /* Each 0, or -1 with a reason that does not name the place. */
 /* Grows a NULL-terminated list by one text, which is owned also on failure; NULL, for want

@@ -365,6 +365,9 @@ fail:
 struct shared_config *deployment_new(const cJSON *json, const struct deployment_place *at,
                                      char err[P2P_ERRLEN])
 {
+    /* The fields that clients send for whatever they deploy. */
+    static const char *const of_all[] = {"image",     "environment",  "memory",       "cpu",
+                                         "read_only", "replicas_min", "replicas_max", NULL};
     struct shared_config *s = new_config(at, err);
     struct reading r = {json, at, s ? s->config.function : NULL, err};
 
@@ -373,7 +376,7 @@ struct shared_config *deployment_new(const cJSON *json, const struct deployment_
     if (check_fields(&r) || read_names(&r) || read_plain(&r) || read_environment(&r) ||
         read_limits(&r) || read_labels(&r) || read_secrets(&r) ||
         each_text(&r, "annotations", take_annotation) || tell_secrets(&r) ||
-        config_check_function(r.f, err))
+        config_check_function(r.f, err) || config_check_runtime_keys(r.f, of_all, err))
         goto fail;
     s->deployment = cJSON_Duplicate(json, true);
     if (s->deployment) {

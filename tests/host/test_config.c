@@ -519,6 +519,8 @@ static void test_function_in_containers_is_read_and_checked(void **state)
             "functions.f.replicas_min: 2", "allowed: 0 to 1");
     REFUSES(2, "functions:\n  f: {runtime: docker, image: a, environment: {PORT: 1}}\n",
             "functions.f.environment.PORT");
+    REFUSES(2, "functions:\n  f: {runtime: docker, image: a, url: 'http://a'}\n",
+            "functions.f.url: means nothing", "runtime: http");
     REFUSES(2, "functions:\n  f: {runtime: podman, command: a}\n",
             "process, docker, http, openfaas");
 }
@@ -529,10 +531,10 @@ static void test_functions_elsewhere_are_read_and_checked(void **state)
     reads("openfaas: {gateway: 'https://gw.example:31112', user: admin, password: x, refresh: 2s, "
           "offer: false}\n"
           "functions:\n"
-          "  a: {runtime: http, url: 'http://10.0.0.3:8080/path', environment: {PORT: 1}}\n"
+          "  a: {runtime: http, url: 'http://10.0.0.3:8080/path'}\n"
           "  b: {runtime: http}\n"
           "  c: {runtime: openfaas}\n"
-          "  d: {runtime: openfaas, image: 'team/d:1', replicas_min: 1}\n",
+          "  d: {runtime: openfaas, image: 'team/d:1', replicas_min: 1, environment: {PORT: 1}}\n",
           NULL);
     assert_int_equal(c.function[0].runtime, FUNCTION_REMOTE);
     assert_string_equal(c.function[0].url, "http://10.0.0.3:8080/path");

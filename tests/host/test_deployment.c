@@ -47,6 +47,20 @@ static void refuses(const char *json, const char *part)
         fail_msg("%s: wanted \"%s\", got \"%s\"", json, part, c ? "taken" : err);
 }
 
+static void test_fields_that_clients_always_send_are_taken_and_not_used(void **state)
+{
+    struct shared_config *c;
+
+    (void)state;
+    taken(&c, "{\"service\":\"a\",\"image\":\"team/a\",\"envVars\":{\"A\":\"b\"},\"labels\":"
+              "{\"com.openfaas.scale.max\":\"5\"},\"limits\":{\"memory\":\"128Mi\",\"cpu\":\"1\"},"
+              "\"annotations\":{\"p2pfaas.url\":\"http://a/\",\"p2pfaas.runtime\":\"http\"}}");
+    shared_config_unref(c);
+    refuses("{\"service\":\"a\",\"image\":\"tr\",\"annotations\":{\"p2pfaas.warm\":\"1\","
+            "\"p2pfaas.runtime\":\"process\",\"p2pfaas.command\":\"tr a b\"}}",
+            "functions.a.warm: means nothing with mode: fork; allowed with runtime: docker");
+}
+
 static void test_everything_of_an_image(void **state)
 {
     struct shared_config *c;
@@ -245,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_of_an_image),
+        cmocka_unit_test(test_fields_that_clients_always_send_are_taken_and_not_used),
         cmocka_unit_test(test_what_clients_leave_empty),
         cmocka_unit_test(test_any_key_by_annotation),
         cmocka_unit_test(test_what_is_wrong_is_told),
