@@ -42,14 +42,27 @@ static int write_all(int fd, const char *data, size_t n)
     return 0;
 }
 
-static int write_aside(const char *aside, const void *data, size_t n, mode_t mode)
+static int open_aside(const char *aside)
 {
-    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-    int rc, error;
+    static const int how = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+    int fd = open(aside, how, S_IRUSR | S_IWUSR);
+
+    /* One that a crash left may be write-protected. */
+    if (fd < 0 && errno == EACCES && unlink(aside) == 0)
+        fd = open(aside, how, S_IRUSR | S_IWUSR);
+    return fd;
+}
+
+static int write_aside(const char *aside, const struct iovec *part, unsigned n, mode_t mode)
+{
+    int fd = open_aside(aside), rc = 0, error;
 
     if (fd < 0)
         return -1;
-    rc = write_all(fd, data, n) || fchmod(fd, mode) || fsync(fd) ? -1 : 0;
+    for (unsigned i = 0; i < n && rc == 0; i++)
+        rc = write_all(fd, part[i].iov_base, part[i].iov_len);
+    if (rc == 0)
+        rc = fchmod(fd, mode) || fsync(fd) ? -1 : 0;
     error = errno;
     if (close(fd) && rc == 0) {
         rc = -1;
@@ -59,22 +72,30 @@ static int write_aside(const char *aside, const void *data, size_t n, mode_t mod
     return rc;
 }
 
-int whole_file_write(const char *path, const void *data, size_t n, mode_t mode,
-                     char err[P2P_ERRLEN])
+int whole_file_write_parts(const char *path, const struct iovec *part, unsigned n, mode_t mode,
+                           char err[P2P_ERRLEN])
 {
     char *aside = NULL;
     int rc = 0;
 
     if (asprintf(&aside, "%s" WHOLE_FILE_ASIDE, path) < 0)
         return fail(path, "out of memory", err);
-    /* One that a crash left may be write-protected. */
-    if ((unlink(aside) && errno != ENOENT) || write_aside(aside, data, n, mode) ||
-        rename(aside, path) || sync_folder(path)) {
+    if (write_aside(aside, part, n, mode))
+        rc = fail(aside, strerror(errno), err);
+    else if (rename(aside, path) || sync_folder(path))
         rc = fail(path, strerror(errno), err);
+    if (rc)
         unlink(aside);
-    }
     free(aside);
     return rc;
+}
+
+int whole_file_write(const char *path, const void *data, size_t n, mode_t mode,
+                     char err[P2P_ERRLEN])
+{
+    const struct iovec whole = {.iov_base = (void *)(uintptr_t)data, .iov_len = n};
+
+    return whole_file_write_parts(path, &whole, 1, mode, err);
 }
 
 int whole_file_remove(const char *path, char err[P2P_ERRLEN])
@@ -101,9 +122,9 @@ static int read_all(int fd, char *to, size_t n)
     return 0;
 }
 
-char *whole_file_read(const char *path, size_t most, size_t *n, char err[P2P_ERRLEN])
+static char *read_plain(const char *path, int follow, size_t most, size_t *n, char err[P2P_ERRLEN])
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow); /* of a FIFO too */
     struct stat st;
     char *text = NULL;
 
@@ -128,6 +149,16 @@ end:
     if (fd >= 0)
         close(fd);
     return text;
+}
+
+char *whole_file_read(const char *path, size_t most, size_t *n, char err[P2P_ERRLEN])
+{
+    return read_plain(path, O_NOFOLLOW, most, n, err);
+}
+
+char *whole_file_read_linked(const char *path, size_t most, size_t *n, char err[P2P_ERRLEN])
+{
+    return read_plain(path, 0, most, n, err);
 }
 
 int whole_file_folder(const char *path, char err[P2P_ERRLEN])

@@ -8,6 +8,7 @@
 
 #include <p2pfaas/plugin.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* What is not yet whole has this behind its name. */
 #define WHOLE_FILE_ASIDE ".new"
@@ -15,10 +16,16 @@
 /* Each 0, or -1 with "PATH: what went wrong". */
 int whole_file_write(const char *path, const void *data, size_t n, mode_t mode,
                      char err[P2P_ERRLEN]);
+/* `n` parts, one behind the other. */
+int whole_file_write_parts(const char *path, const struct iovec *part, unsigned n, mode_t mode,
+                           char err[P2P_ERRLEN]);
 /* It need not be there. */
 int whole_file_remove(const char *path, char err[P2P_ERRLEN]);
-/* Zero-terminated and the caller's, of at most `most` bytes; NULL with a reason. */
+/* Zero-terminated and the caller's to free(), of at most `most` bytes; NULL with a reason.
+ * A symbolic link is refused. */
 char *whole_file_read(const char *path, size_t most, size_t *n, char err[P2P_ERRLEN]);
+/* The same of a file that a person named: a link leads to it. */
+char *whole_file_read_linked(const char *path, size_t most, size_t *n, char err[P2P_ERRLEN]);
 /* Makes the folder and those above it, for nobody but this user; they may be there. */
 int whole_file_folder(const char *path, char err[P2P_ERRLEN]);
 

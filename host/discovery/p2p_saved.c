@@ -1,10 +1,9 @@
 /*
- * p2p_saved.c - the members, kept over a restart: FOLDER/members.json, written aside and
- * renamed, so that a crash leaves the old file or the new one.
+ * p2p_saved.c - the members, kept over a restart: FOLDER/members.json, the old one or the
+ * new one after a crash.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/whole_file.h"
 #include "host/discovery/p2p.h"
 #include "host/log.h"
 
@@ -19,27 +19,18 @@ enum { MOST_FILE_BYTES = 4 << 20 };
 
 cJSON *p2p_read_saved(const struct discovery *d)
 {
-    char *text = NULL, aside[sizeof(d->saved_to) + 8];
-    cJSON *saved = NULL;
-    FILE *f;
+    char aside[sizeof(d->saved_to) + 8], err[P2P_ERRLEN], *text;
+    cJSON *saved;
     size_t n;
 
-    if (!d->saved_to[0])
+    if (!d->saved_to[0] || (access(d->saved_to, F_OK) && errno == ENOENT))
         return NULL;
-    f = fopen(d->saved_to, "re");
-    if (!f) {
-        if (errno != ENOENT)
-            log_event(LOG_WARN, "the saved members cannot be read", LOG_STR("file", d->saved_to),
-                      LOG_STR("why", strerror(errno)));
+    text = whole_file_read(d->saved_to, MOST_FILE_BYTES, &n, err);
+    if (!text) {
+        log_event(LOG_WARN, "the saved members cannot be read", LOG_STR("why", err));
         return NULL;
     }
-    text = malloc(MOST_FILE_BYTES + 1);
-    n = text ? fread(text, 1, MOST_FILE_BYTES, f) : 0;
-    fclose(f);
-    if (text) {
-        text[n] = '\0';
-        saved = cJSON_Parse(text);
-    }
+    saved = cJSON_ParseWithLength(text, n);
     free(text);
     if (cJSON_IsObject(saved))
         return saved;
@@ -120,20 +111,11 @@ static char *write_json(struct discovery *d)
 static void *write_file(void *arg)
 {
     struct p2p_saving *w = arg;
-    char aside[sizeof(w->file) + 8];
-    size_t n = strlen(w->text);
-    bool ok;
-    int fd;
+    char err[P2P_ERRLEN];
 
-    snprintf(aside, sizeof(aside), "%s.new", w->file);
-    fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    ok = fd >= 0 && write(fd, w->text, n) == (ssize_t)n && fsync(fd) == 0;
-    if (fd >= 0)
-        ok = close(fd) == 0 && ok;
-    w->failed = !ok || rename(aside, w->file);
+    w->failed = whole_file_write(w->file, w->text, strlen(w->text), S_IRUSR | S_IWUSR, err) != 0;
     if (w->failed)
-        log_event(LOG_WARN, "the members cannot be saved; see node.data_dir",
-                  LOG_STR("file", w->file), LOG_STR("why", strerror(errno)));
+        log_event(LOG_WARN, "the members cannot be saved; see node.data_dir", LOG_STR("why", err));
     cJSON_free(w->text);
     w->done = true;
     return NULL;

@@ -74,6 +74,16 @@ static void test_written_read_and_removed(void **state)
     assert_non_null(strstr(err, "No such file"));
 }
 
+static void test_parts_stand_one_behind_the_other(void **state)
+{
+    char one[] = "one", two[] = "two";
+    const struct iovec parts[] = {{one, 3}, {NULL, 0}, {two, 3}};
+
+    (void)state;
+    assert_int_equal(whole_file_write_parts(in("a"), parts, 3, 0600, err), 0);
+    holds(in("a"), "onetwo");
+}
+
 static void test_what_a_crash_left_is_in_nobodys_way(void **state)
 {
     FILE *f = fopen(in("a.new"), "we");
@@ -93,9 +103,10 @@ static void test_what_cannot_be_written_leaves_the_old(void **state)
     assert_int_equal(whole_file_write(in("a"), "old", 3, 0600, err), 0);
     assert_int_equal(mkdir(in("a.new"), 0700), 0);
     assert_int_equal(whole_file_write(in("a"), "new", 3, 0600, err), -1);
+    assert_non_null(strstr(err, "a.new: Is a directory"));
     holds(in("a"), "old");
     assert_int_equal(whole_file_write(in("gone/a"), "new", 3, 0600, err), -1);
-    assert_non_null(strstr(err, "gone/a: No such file"));
+    assert_non_null(strstr(err, "gone/a.new: No such file"));
 }
 
 static void test_what_is_no_small_plain_file_is_not_read(void **state)
@@ -111,6 +122,8 @@ static void test_what_is_no_small_plain_file_is_not_read(void **state)
     assert_null(whole_file_read(in("fifo"), 4, &n, err));
     assert_int_equal(symlink(in("a"), in("link")), 0);
     assert_null(whole_file_read(in("link"), 100, &n, err));
+    free(whole_file_read_linked(in("link"), 100, &n, err));
+    assert_int_equal(n, 5);
 }
 
 static void test_folders(void **state)
@@ -131,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_written_read_and_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_parts_stand_one_behind_the_other, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_a_crash_left_is_in_nobodys_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_written_leaves_the_old, setup,
                                         teardown),

@@ -170,14 +170,14 @@ static void what_is_no_file_is_refused(void **state)
     (void)state;
     refused("No such file");
     assert_int_equal(mkdir(path, 0700), 0);
-    refused("not a file");
+    refused("no plain file");
     rmdir(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    refused("not a file");
+    refused("no plain file");
     unlink(path);
     put("P2PLRN1\n", 8);
     assert_int_equal(truncate(path, (off_t)(STATE_LIMIT + 4096)), 0);
-    refused("at most 64 MB");
+    refused("bytes at most");
 }
 
 static void a_write_that_fails_leaves_the_old_file(void **state)
@@ -211,6 +211,18 @@ static void a_link_that_lies_aside_is_not_followed(void **state)
     assert_int_equal(symlink(victim, aside), 0);
     assert_int_equal(learner_file_write(path, &f, err), -1);
     assert_int_equal(access(victim, F_OK), -1);
+}
+
+static void a_link_to_the_file_is_followed(void **state)
+{
+    struct learner_file f = file_of("known", 5);
+
+    (void)state;
+    assert_int_equal(learner_file_write(aside, &f, err), 0);
+    assert_int_equal(symlink(aside, path), 0);
+    assert_int_equal(learner_file_read(path, &f, err), 0);
+    assert_memory_equal(f.state.data, "known", 5);
+    state_release(&f.state);
 }
 
 /* ---- killed while it writes ---- */
@@ -278,6 +290,7 @@ int main(void)
         TEST(what_is_no_file_is_refused),
         TEST(a_write_that_fails_leaves_the_old_file),
         TEST(a_link_that_lies_aside_is_not_followed),
+        TEST(a_link_to_the_file_is_followed),
         TEST(a_kill_leaves_the_old_one_or_the_new_one),
     };
 
