@@ -18,6 +18,8 @@ static struct {
     struct dockerd own;
 } dockerd;
 
+static char docker_socket[128]; /* a setting for docker_node */
+
 /* What a shell command prints, cut where the buffer ends; kept until the next. */
 static inline const char *shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -67,10 +69,39 @@ static inline void make_image(const char *name)
         fail_msg("%s", err);
 }
 
-/* Before fixture_stop. */
-static inline void docker_end(void)
+/* After fixture_init: the daemon, and node 0 where functions can run in that image.  What
+ * `settings` holds is there until the end. */
+static inline void docker_node(const char *const *settings, const char *image)
 {
+    snprintf(docker_socket, sizeof(docker_socket), "docker.socket=%s/docker.sock", cluster.dir);
+    cluster.settings = settings;
+    if (docker_begin()) {
+        make_image(image);
+        start_node(0, NULL);
+    }
+}
+
+/* The end of a group of tests: of node 0 if it runs, the daemon and the fixture. */
+static inline int docker_end(void **state)
+{
+    (void)state;
+    if (cluster.node[0].pid)
+        stop_node(0);
     dockerd_end(&dockerd.own);
+    fixture_stop();
+    return 0;
+}
+
+/* Skips the test on a machine that cannot; CI has to be one that can. */
+static inline void need_docker(void)
+{
+    const char *ci = getenv("CI");
+
+    if (dockerd.is_here)
+        return;
+    if (ci && strcmp(ci, "true") == 0)
+        fail_msg("no Docker daemon can be started here: install Debian's docker.io, be root");
+    skip();
 }
 
 #endif

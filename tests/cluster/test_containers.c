@@ -33,25 +33,6 @@ static int begin(void **state)
     return 0;
 }
 
-static int end(void **state)
-{
-    (void)state;
-    docker_end();
-    fixture_stop();
-    return 0;
-}
-
-static void need_docker(void)
-{
-    const char *ci = getenv("CI");
-
-    if (dockerd.is_here)
-        return;
-    if (ci && strcmp(ci, "true") == 0)
-        fail_msg("no Docker daemon can be started here: install Debian's docker.io, be root");
-    skip();
-}
-
 /* As deploy/compose.yaml starts it; told sooner who died. */
 static void run_node(unsigned node, const char *more)
 {
@@ -175,5 +156,5 @@ int main(void)
         cmocka_unit_test(stopped_one_ends_well_and_keeps_what_it_knew),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, docker_end);
 }

@@ -1,10 +1,9 @@
 /* A node that runs functions in containers of a real Docker daemon, started here. */
 #include "tests/cluster/support_docker.h"
 
-static char socket_setting[128];
 static const char *settings[] = {
     "node.slots=16",       "node.queue=64", "node.stop_timeout=5s",   "discovery.source=none",
-    "node.id=docker-test", socket_setting,  "docker.pull_timeout=5s", NULL};
+    "node.id=docker-test", docker_socket,   "docker.pull_timeout=5s", NULL};
 
 static const char functions[] =
     "functions:\n"
@@ -23,34 +22,8 @@ static int begin(void **state)
 {
     (void)state;
     fixture_init(1, functions);
-    snprintf(socket_setting, sizeof(socket_setting), "docker.socket=%s/docker.sock", cluster.dir);
-    cluster.settings = settings;
-    if (docker_begin()) {
-        make_image("p2pfaas-test:1");
-        start_node(0, NULL);
-    }
+    docker_node(settings, "p2pfaas-test:1");
     return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    if (cluster.node[0].pid)
-        stop_node(0);
-    docker_end();
-    fixture_stop();
-    return 0;
-}
-
-static void need_docker(void)
-{
-    const char *ci = getenv("CI");
-
-    if (dockerd.is_here)
-        return;
-    if (ci && strcmp(ci, "true") == 0)
-        fail_msg("no Docker daemon can be started here: install Debian's docker.io, be root");
-    skip();
 }
 
 /* ---- what there is ---- */
@@ -429,5 +402,5 @@ int main(void)
         cmocka_unit_test(stopped_node_leaves_containers_only_when_told_to),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, docker_end);
 }

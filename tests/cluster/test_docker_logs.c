@@ -2,13 +2,12 @@
 #include "tests/cluster/support_docker.h"
 #include "tests/cluster/support_follow.h"
 
-static char socket_setting[128];
 static const char *settings[] = {"node.slots=16",
                                  "node.queue=64",
                                  "node.stop_timeout=5s",
                                  "discovery.source=none",
                                  "node.id=docker-logs",
-                                 socket_setting,
+                                 docker_socket,
                                  NULL};
 
 static const char functions[] =
@@ -20,34 +19,8 @@ static int begin(void **state)
 {
     (void)state;
     fixture_init(1, functions);
-    snprintf(socket_setting, sizeof(socket_setting), "docker.socket=%s/docker.sock", cluster.dir);
-    cluster.settings = settings;
-    if (docker_begin()) {
-        make_image("p2pfaas-logs:1");
-        start_node(0, NULL);
-    }
+    docker_node(settings, "p2pfaas-logs:1");
     return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    if (cluster.node[0].pid)
-        stop_node(0);
-    docker_end();
-    fixture_stop();
-    return 0;
-}
-
-static void need_docker(void)
-{
-    const char *ci = getenv("CI");
-
-    if (dockerd.is_here)
-        return;
-    if (ci && strcmp(ci, "true") == 0)
-        fail_msg("no Docker daemon can be started here: install Debian's docker.io, be root");
-    skip();
 }
 
 static unsigned count(const char *text, const char *part)
@@ -216,5 +189,5 @@ int main(void)
         cmocka_unit_test(daemon_that_goes_ends_it_with_a_line),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, docker_end);
 }

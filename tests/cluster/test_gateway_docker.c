@@ -2,44 +2,18 @@
 #include "tests/cluster/support_docker.h"
 #include "tests/cluster/support_gateway.h"
 
-static char socket_setting[128], data_setting[160];
+static char data_setting[160];
 static const char *settings[] = {"node.slots=16",        "discovery.source=none",
-                                 "node.id=gateway-test", socket_setting,
+                                 "node.id=gateway-test", docker_socket,
                                  data_setting,           NULL};
 
 static int begin(void **state)
 {
     (void)state;
     fixture_init(1, fixture_functions);
-    snprintf(socket_setting, sizeof(socket_setting), "docker.socket=%s/docker.sock", cluster.dir);
     gateway_data(data_setting);
-    cluster.settings = settings;
-    if (docker_begin()) {
-        make_image("p2pfaas-test:1");
-        start_node(0, NULL);
-    }
+    docker_node(settings, "p2pfaas-test:1");
     return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    if (cluster.node[0].pid)
-        stop_node(0);
-    docker_end();
-    fixture_stop();
-    return 0;
-}
-
-static void need_docker(void)
-{
-    const char *ci = getenv("CI");
-
-    if (dockerd.is_here)
-        return;
-    if (ci && strcmp(ci, "true") == 0)
-        fail_msg("no Docker daemon can be started here: install Debian's docker.io, be root");
-    skip();
 }
 
 static const char *inspect(const char *what)
@@ -125,5 +99,5 @@ int main(void)
         cmocka_unit_test(restart_and_removal),
     };
 
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, docker_end);
 }
