@@ -8,7 +8,7 @@
 #include "host/later.h"
 #include "host/log.h"
 #include "host/node.h"
-#include "host/rfc3339.h"
+#include "host/timestamp.h"
 
 struct deployment_change {
     struct exchange *x;
@@ -237,9 +237,9 @@ static void note_creation(struct deployment_change *c)
     const cJSON *before = c->before ? c->before->deployment : NULL;
     const char *created =
         cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(before, "createdAt"));
-    char now[RFC3339];
+    char now[TIMESTAMP];
 
-    rfc3339_now(now);
+    timestamp_format(timestamp_now(), 0, now);
     cJSON_AddStringToObject(c->wanted->deployment, "createdAt", created ? created : now);
 }
 

@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "host/timestamp.h"
 #include "host/utf8.h"
 
 enum { LINE = 4096, ID = 64 };
@@ -32,18 +32,6 @@ void log_to(int fd)
 bool log_wanted(enum log_level level)
 {
     return (int)level >= least;
-}
-
-static void time_text(char *out, size_t size)
-{
-    struct timespec now;
-    struct tm parts;
-    size_t n;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
-    n = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out + n, size - n, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
 /* A line under construction: what does not fit is left out and marked. */
@@ -114,9 +102,9 @@ static void put_value(struct line *l, const char *text)
 static void write_text(struct line *l, enum log_level level, const char *event,
                        const struct log_field *fields)
 {
-    char now[40], number[32];
+    char now[TIMESTAMP], number[32];
 
-    time_text(now, sizeof(now));
+    timestamp_format(timestamp_now(), 3, now);
     puts_to(l, now);
     snprintf(number, sizeof(number), " %-5s ", level_names[level]);
     puts_to(l, number);
@@ -152,9 +140,9 @@ static void write_json(struct line *l, enum log_level level, const char *event,
                        const struct log_field *fields)
 {
     cJSON *json = cJSON_CreateObject();
-    char now[40];
+    char now[TIMESTAMP];
 
-    time_text(now, sizeof(now));
+    timestamp_format(timestamp_now(), 3, now);
     cJSON_AddStringToObject(json, "time", now);
     cJSON_AddStringToObject(json, "level", level_names[level]);
     if (node[0])

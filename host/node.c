@@ -162,7 +162,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
         node_select(n, c, SELECT_BOTH, err) || make_shards(n, c, err) ||
         node_openfaas_init(n, &c->openfaas, err))
         goto fail;
-    rfc3339_now(n->started);
+    timestamp_format(timestamp_now(), 0, n->started);
     if (secrets_init(&n->secrets, c, err) || deployments_init(n, err))
         goto fail;
     table = node_make_functions(n, n->config, err);

@@ -15,11 +15,11 @@
 #include "host/learner_http.h"
 #include "host/messages.h"
 #include "host/peers.h"
-#include "host/rfc3339.h"
 #include "host/run_dir.h"
 #include "host/secrets.h"
 #include "host/shard.h"
 #include "host/slots.h"
+#include "host/timestamp.h"
 
 #define P2PFAAS_NAME "p2pfaas"
 
@@ -43,7 +43,7 @@ struct node {
     struct clerk clerk;
     struct deployments deployments;
     struct secrets secrets;
-    char started[RFC3339]; /* when, in UTC */
+    char started[TIMESTAMP]; /* when, in UTC */
     struct async async;
 
     char id[64];

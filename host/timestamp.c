@@ -17,15 +17,18 @@ int64_t timestamp_now(void)
     return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
 }
 
-void timestamp_format(int64_t ns, char out[TIMESTAMP])
+void timestamp_format(int64_t ns, unsigned digits, char out[TIMESTAMP])
 {
     time_t seconds = (time_t)(ns / SECOND);
+    char fraction[16] = "";
     struct tm parts;
     size_t n;
 
+    if (digits)
+        snprintf(fraction, sizeof(fraction), ".%09d", (int)(ns % SECOND));
     gmtime_r(&seconds, &parts);
     n = strftime(out, TIMESTAMP, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out + n, TIMESTAMP - n, ".%09dZ", (int)(ns % SECOND));
+    snprintf(out + n, TIMESTAMP - n, "%.*sZ", (int)digits + 1, fraction);
 }
 
 /* Does the text begin in that form, where 0 stands for any digit? */

@@ -133,7 +133,7 @@ static void write_line(struct log_stream *l, const struct line *line)
     cJSON *json = cJSON_CreateObject();
     char when[TIMESTAMP], *text;
 
-    timestamp_format(line->when_ns, when);
+    timestamp_format(line->when_ns, 9, when);
     cJSON_AddStringToObject(json, "name", l->name);
     cJSON_AddStringToObject(json, "namespace", n->domain);
     cJSON_AddStringToObject(json, "instance", line->instance);

@@ -3,14 +3,13 @@
  * run.
  */
 #include <cjson/cJSON.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "host/async/worker.h"
 #include "host/ingress.h"
 #include "host/later.h"
+#include "host/timestamp.h"
 
 static void end(struct exchange *x)
 {
@@ -55,15 +54,11 @@ static const char *state_of(const struct async_worker *w, const struct store_fou
 /* "2026-11-27T00:40:12.345Z"; nothing for a time that is not. */
 static void add_time(cJSON *to, const char *name, int64_t ms)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    char text[40];
-    struct tm parts;
-    size_t n;
+    char text[TIMESTAMP];
 
-    if (ms == 0 || !gmtime_r(&seconds, &parts))
+    if (ms == 0)
         return;
-    n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(ms % 1000));
+    timestamp_format(ms * 1000000, 3, text);
     cJSON_AddStringToObject(to, name, text);
 }
 

@@ -3,11 +3,11 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "host/discovery/etcd_value.h"
 #include "host/log.h"
 #include "host/node.h"
+#include "host/timestamp.h"
 #include "host/utf8.h"
 
 enum { MOST_BYTES = 64 << 20, MOST_IGNORED = 256 };
@@ -19,7 +19,7 @@ struct etcd_member {
     int64_t revision;    /* of its key */
     unsigned list;       /* the last that it was in */
     uint64_t missing_ns; /* since then; 0 = it is there */
-    time_t since;
+    int64_t since;       /* a timestamp */
     UT_hash_handle hh;
 };
 
@@ -167,7 +167,7 @@ static int put(struct etcd_members *m, struct etcd_member *x, const struct etcd_
             return -1;
         }
         snprintf(x->address, sizeof(x->address), "%s", value->endpoint.text);
-        x->since = time(NULL);
+        x->since = timestamp_now();
         HASH_ADD_STR(m->table, address, x);
         log_event(LOG_INFO, "a peer joined", LOG_STR("peer", value->id),
                   LOG_STR("address", x->address));
@@ -344,11 +344,9 @@ unsigned etcd_members_count(const struct etcd_members *m)
 static cJSON *member_json(const struct etcd_member *x)
 {
     cJSON *row = cJSON_CreateObject(), *list;
-    char since[32] = "";
-    struct tm t;
+    char since[TIMESTAMP];
 
-    if (gmtime_r(&x->since, &t))
-        strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &t);
+    timestamp_format(x->since, 0, since);
     cJSON_AddStringToObject(row, "id", x->value.id);
     cJSON_AddStringToObject(row, "address", x->address);
     cJSON_AddStringToObject(row, "group", x->value.group);

@@ -25,11 +25,27 @@ static void what_is_written_is_read(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-        timestamp_format(times[i], text);
+        timestamp_format(times[i], 9, text);
         assert_true(time_of(text) == times[i]);
     }
-    timestamp_format(1764205323000000004, text);
+    timestamp_format(1764205323000000004, 9, text);
     assert_string_equal(text, "2025-11-27T01:02:03.000000004Z");
+}
+
+static void it_has_so_many_digits(void **state)
+{
+    static const char *const expected[] = {[0] = "2025-11-27T01:02:03Z",
+                                           [1] = "2025-11-27T01:02:03.9Z",
+                                           [3] = "2025-11-27T01:02:03.987Z",
+                                           [9] = "2025-11-27T01:02:03.987654321Z"};
+    char text[TIMESTAMP];
+
+    (void)state;
+    for (unsigned digits = 0; digits < 10; digits++) {
+        timestamp_format(1764205323987654321, digits, text);
+        if (expected[digits])
+            assert_string_equal(text, expected[digits]);
+    }
 }
 
 static void offsets_and_fractions(void **state)
@@ -91,8 +107,9 @@ static void only_characters_are_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(offsets_and_fractions),
-        cmocka_unit_test(others_are_none), cmocka_unit_test(only_characters_are_text)};
+        cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(it_has_so_many_digits),
+        cmocka_unit_test(offsets_and_fractions), cmocka_unit_test(others_are_none),
+        cmocka_unit_test(only_characters_are_text)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
