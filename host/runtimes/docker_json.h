@@ -11,22 +11,23 @@
 #include <cjson/cJSON.h>
 
 #include "host/config.h"
+#include "host/runtimes/settings_hash.h"
 
 /* Labels of the containers that a node makes. */
 #define DOCKER_LABEL_NODE "p2pfaas.node"
 #define DOCKER_LABEL_FUNCTION "p2pfaas.function"
 #define DOCKER_LABEL_SETTINGS "p2pfaas.settings"
 
-enum { DOCKER_ID = 72, DOCKER_HASH = 24, DOCKER_LINE = 64 << 10 };
+enum { DOCKER_ID = 72, DOCKER_LINE = 64 << 10 };
 
 /* The hash of all settings that a container is made of. */
-int docker_hash(const struct function_config *f, char out[DOCKER_HASH]); /* 0 or -1 (memory) */
+int docker_hash(const struct function_config *f, char out[SETTINGS_HASH]); /* 0 or -1 (memory) */
 /* The body of POST /containers/create; NULL when memory is short.  The caller's. */
 cJSON *docker_create_body(const struct function_config *f, const char *hash);
 
 struct docker_container {
     char id[DOCKER_ID];
-    char function[64], hash[DOCKER_HASH]; /* by its labels */
+    char function[64], hash[SETTINGS_HASH]; /* by its labels */
     bool running;
 };
 /* One of GET /containers/json; false when it has no id. */

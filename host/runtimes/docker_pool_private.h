@@ -15,7 +15,7 @@ enum { POOL_STRIKES = 3, POOL_TIMEOUTS = 3, NO_WISH = -1 };
 struct program {
     const struct function_config *config;
     struct reactor *home;
-    char hash[DOCKER_HASH];
+    char hash[SETTINGS_HASH];
     struct task wanted; /* look how many are needed, please */
     pthread_mutex_t lock;
     /* Under the lock. */

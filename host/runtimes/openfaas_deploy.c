@@ -20,7 +20,7 @@ struct openfaas_deployment {
     struct openfaas *openfaas;
     struct openfaas_deployment *next;
     const struct function_config *config;
-    char settings[OPENFAAS_SETTINGS];
+    char settings[SETTINGS_HASH];
     struct curl_request request;
     char url[OPENFAAS_URL];
     char *body;

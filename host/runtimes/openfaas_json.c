@@ -192,18 +192,9 @@ static cJSON *settings_of(const struct function_config *f)
     return body;
 }
 
-int openfaas_settings(const struct function_config *f, char out[OPENFAAS_SETTINGS])
+int openfaas_settings(const struct function_config *f, char out[SETTINGS_HASH])
 {
-    cJSON *settings = settings_of(f);
-    char *text = cJSON_PrintUnformatted(settings);
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-
-    for (const char *at = text; at && *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
-    snprintf(out, OPENFAAS_SETTINGS, "%016llx", (unsigned long long)hash);
-    cJSON_Delete(settings);
-    cJSON_free(text);
-    return text ? 0 : -1;
+    return settings_hash(settings_of(f), out);
 }
 
 static char *print(cJSON *body)

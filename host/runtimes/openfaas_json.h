@@ -9,11 +9,9 @@
 #define HOST_OPENFAAS_JSON_H
 
 #include "host/config.h"
+#include "host/runtimes/settings_hash.h"
 
-enum {
-    OPENFAAS_MOST = 512, /* functions of a list that are taken, the first by name */
-    OPENFAAS_SETTINGS = 24
-};
+enum { OPENFAAS_MOST = 512 }; /* functions of a list that are taken, the first by name */
 /* Of a node that is a gateway: where it has a function from, and how it runs it.  What is behind
  * yet another gateway is left out: two nodes behind each other would give what one of them once
  * had to each other for ever. */
@@ -25,7 +23,7 @@ enum {
 
 struct openfaas_entry {
     char name[CONFIG_MAX_NAME + 1];
-    char settings[OPENFAAS_SETTINGS]; /* by its annotation; "" = none */
+    char settings[SETTINGS_HASH]; /* by its annotation; "" = none */
     unsigned replicas, available;
 };
 struct openfaas_list {
@@ -43,7 +41,7 @@ void openfaas_list_release(struct openfaas_list *l);
 const struct openfaas_entry *openfaas_list_find(const struct openfaas_list *l, const char *name);
 
 /* The hash of all settings that a function is deployed with.  0 or -1 (memory). */
-int openfaas_settings(const struct function_config *f, char out[OPENFAAS_SETTINGS]);
+int openfaas_settings(const struct function_config *f, char out[SETTINGS_HASH]);
 /* Bodies of requests, to be freed by cJSON_free; NULL when memory is short. */
 char *openfaas_deploy_body(const struct function_config *f, const char *namespace,
                            const char *settings);

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(config_is_function_name(l.entry[i].name));
         must(i == 0 || strcmp(l.entry[i - 1].name, l.entry[i].name) < 0);
         must(openfaas_list_find(&l, l.entry[i].name) == &l.entry[i]);
-        must(strlen(l.entry[i].settings) < OPENFAAS_SETTINGS);
+        must(strlen(l.entry[i].settings) < SETTINGS_HASH);
     }
     openfaas_list_release(&l);
     return 0;

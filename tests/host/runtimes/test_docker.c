@@ -151,7 +151,7 @@ static void container_that_died_is_replaced(void **state)
 
 static void container_of_the_same_settings_is_taken_up(void **state)
 {
-    char hash[DOCKER_HASH], list[512];
+    char hash[SETTINGS_HASH], list[512];
 
     (void)state;
     daemon_that_works();

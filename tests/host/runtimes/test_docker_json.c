@@ -73,7 +73,7 @@ static void container_gets_what_is_configured(void **state)
 static void container_gets_its_secrets(void **state)
 {
     static char *secrets[] = {"/data/secrets/key", NULL};
-    char before[DOCKER_HASH], after[DOCKER_HASH], *text;
+    char before[SETTINGS_HASH], after[SETTINGS_HASH], *text;
     cJSON *body;
 
     (void)state;
@@ -92,7 +92,7 @@ static void container_gets_its_secrets(void **state)
 
 static void hash_changes_with_what_a_container_is_made_of(void **state)
 {
-    char before[DOCKER_HASH], after[DOCKER_HASH];
+    char before[SETTINGS_HASH], after[SETTINGS_HASH];
 
     (void)state;
     assert_int_equal(docker_hash(&function, before), 0);

@@ -167,7 +167,7 @@ static void test_bodies_are_those_of_the_api(void **state)
 
 static void test_settings_change_with_what_is_deployed(void **state)
 {
-    char before[OPENFAAS_SETTINGS], after[OPENFAAS_SETTINGS];
+    char before[SETTINGS_HASH], after[SETTINGS_HASH];
 
     (void)state;
     assert_int_equal(openfaas_settings(&function, before), 0);
