@@ -1,36 +1,19 @@
 #include "host/later.h"
 
+#include <utlist.h>
+
 #include "host/ingress.h"
 #include "host/job.h"
 #include "host/route.h"
 
 /* Those at work are in one list of their shard, by the links that open jobs use. */
-static void link_later(struct job *j)
-{
-    struct shard *s = j->x.shard;
-
-    j->prev = NULL;
-    j->next = s->later;
-    if (j->next)
-        j->next->prev = j;
-    s->later = j;
-}
-
-static void unlink_later(struct job *j)
-{
-    if (j->prev)
-        j->prev->next = j->next;
-    else
-        j->x.shard->later = j->next;
-    if (j->next)
-        j->next->prev = j->prev;
-}
-
 void later_begin(struct exchange *x, void (*gone)(struct exchange *x))
 {
+    struct job *j = (struct job *)x;
+
     x->later.waits = true;
     x->later.gone = gone;
-    link_later((struct job *)x);
+    DL_PREPEND(x->shard->later, j);
 }
 
 static void on_moved(struct task *t)
@@ -49,7 +32,9 @@ void later_move(struct exchange *x, struct reactor *to, void (*work)(struct exch
 
 static void end(struct exchange *x)
 {
-    unlink_later((struct job *)x);
+    struct job *j = (struct job *)x;
+
+    DL_DELETE(x->shard->later, j);
     x->later.waits = false;
     x->later.gone = NULL;
     x->close |= x->shard->node->stopping;
@@ -76,8 +61,8 @@ void later_sweep(struct shard *s, bool stopping)
 {
     struct job *j, *next;
 
-    for (j = s->later; j; j = next) {
-        next = j->next;
+    DL_FOREACH_SAFE(s->later, j, next)
+    {
         if (j->x.later.gone && (stopping || ingress_client_gone(&j->x)))
             later_gone(&j->x);
     }

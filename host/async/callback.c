@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "host/async/worker.h"
 #include "host/log.h"
@@ -38,16 +39,6 @@ static void delivery_free(struct async_delivery *d)
     headers_release(&d->headers);
     free(d->line);
     free(d);
-}
-
-static void unlink_delivery(struct async_delivery *d)
-{
-    if (d->prev)
-        d->prev->next = d->next;
-    else
-        d->worker->deliveries = d->next;
-    if (d->next)
-        d->next->prev = d->prev;
 }
 
 /* ---- how it went ---- */
@@ -104,7 +95,7 @@ static void on_told(struct curl_request *rq, struct buf *answer)
     bool told = rq->status >= 200 && rq->status < 300; /* whatever its body is */
 
     (void)answer;
-    unlink_delivery(d);
+    DL_DELETE(d->worker->deliveries, d);
     snprintf(why, sizeof(why), "it answers %d", rq->status);
     end(d, told, rq->status ? why : rq->err);
 }
@@ -201,10 +192,7 @@ void async_deliver(struct async_worker *w, struct queue_entry *e)
         end(d, false, why);
         return;
     }
-    d->next = w->deliveries;
-    if (w->deliveries)
-        w->deliveries->prev = d;
-    w->deliveries = d;
+    DL_PREPEND(w->deliveries, d);
 }
 
 void async_deliveries_cancel(struct async_worker *w)
@@ -212,7 +200,7 @@ void async_deliveries_cancel(struct async_worker *w)
     struct async_delivery *d;
 
     while ((d = w->deliveries)) {
-        w->deliveries = d->next;
+        DL_DELETE(w->deliveries, d);
         curl_request_cancel(&d->request);
         delivery_free(d);
     }

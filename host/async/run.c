@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "host/async/worker.h"
 #include "host/log.h"
@@ -49,16 +50,6 @@ static void run_free(struct async_run *r)
     headers_release(&r->headers);
     http_response_release(&r->response);
     free(r);
-}
-
-static void unlink_run(struct async_run *r)
-{
-    if (r->prev)
-        r->prev->next = r->next;
-    else
-        r->worker->runs = r->next;
-    if (r->next)
-        r->next->prev = r->prev;
 }
 
 /* ---- it is over ---- */
@@ -227,7 +218,7 @@ static void on_called(struct call *c, enum call_result how)
     struct async_run *r = c->owner;
     struct async_worker *w = r->worker;
 
-    unlink_run(r);
+    DL_DELETE(r->worker->runs, r);
     /* What a node that stops says of a call tells nothing of it: the next start runs it. */
     if (w->quiesced && (how != CALL_ANSWERED || wire_read_outcome(&r->response) == WIRE_REFUSED ||
                         retry_codes_have(&w->settings.codes, r->response.status))) {
@@ -278,10 +269,7 @@ void async_run_start(struct async_worker *w, struct queue_entry *e)
                             .done = on_called,
                             .owner = r,
                             .response = &r->response};
-    r->next = w->runs;
-    if (w->runs)
-        w->runs->prev = r;
-    w->runs = r;
+    DL_PREPEND(w->runs, r);
     upstream_start(w->upstreams, &w->node->self, &r->call);
 }
 
@@ -290,7 +278,7 @@ void async_runs_cancel(struct async_worker *w)
     struct async_run *r;
 
     while ((r = w->runs)) {
-        w->runs = r->next;
+        DL_DELETE(w->runs, r);
         upstream_cancel(&r->call);
         run_free(r);
     }

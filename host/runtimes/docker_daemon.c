@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <utlist.h>
 
 #include "host/log.h"
 
@@ -50,12 +51,7 @@ static void removal_free(struct removal *m)
 {
     struct docker *d = m->docker;
 
-    if (m->prev)
-        m->prev->next = m->next;
-    else
-        d->removals = m->next;
-    if (m->next)
-        m->next->prev = m->prev;
+    DL_DELETE(d->removals, m);
     d->n_removals--;
     free(m);
 }
@@ -77,10 +73,7 @@ static void remove_orphan(struct docker *d, const struct docker_container *c)
     log_event(LOG_INFO, "container of nobody is removed", LOG_STR("container", c->id),
               LOG_STR("function", c->function));
     m->docker = d;
-    m->next = d->removals;
-    if (m->next)
-        m->next->prev = m;
-    d->removals = m;
+    DL_PREPEND(d->removals, m);
     d->n_removals++;
     m->request.done = on_removed;
     m->request.owner = m;

@@ -1,33 +1,15 @@
 /*
  * docker_line.c - who gets which container of a function.
  */
+#include <utlist.h>
+
 #include "host/runtimes/docker_pool_private.h"
 
 /* ---- under the lock ---- */
 
-static void line_add(struct program *p, struct served_waiter *w)
-{
-    w->in_line = true;
-    w->next = NULL;
-    w->prev = p->last;
-    if (p->last)
-        p->last->next = w;
-    else
-        p->first = w;
-    p->last = w;
-    p->n_waiting++;
-}
-
 static void line_remove(struct program *p, struct served_waiter *w)
 {
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        p->first = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        p->last = w->prev;
+    DL_DELETE(p->line, w);
     w->in_line = false;
     p->n_waiting--;
 }
@@ -63,7 +45,7 @@ void docker_line_serve(struct program *p)
 {
     struct served_waiter *w;
 
-    while ((w = p->first) && place(p, w)) {
+    while ((w = p->line) && place(p, w)) {
         const struct docker_replica *r = w->place;
 
         w->cold = r->cold;
@@ -76,7 +58,7 @@ void docker_line_fail(struct program *p)
 {
     struct served_waiter *w;
 
-    while ((w = p->first)) {
+    while ((w = p->line)) {
         line_remove(p, w);
         w->failed = true;
         reactor_post(w->home, &w->turn);
@@ -105,7 +87,7 @@ static bool pool_take(struct program *p, struct served_waiter *w)
     pthread_mutex_lock(&p->lock);
     if (docker_scale_called(p))
         want(p);
-    taken = !p->first && place(p, w);
+    taken = !p->line && place(p, w);
     pthread_mutex_unlock(&p->lock);
     return taken;
 }
@@ -115,7 +97,9 @@ static bool pool_wait(struct program *p, struct served_waiter *w)
     bool cold = false;
 
     pthread_mutex_lock(&p->lock);
-    line_add(p, w);
+    DL_APPEND(p->line, w);
+    w->in_line = true;
+    p->n_waiting++;
     docker_line_serve(p);
     if (w->in_line && (p->away || (p->resting && p->strikes >= POOL_STRIKES))) {
         docker_line_fail(p);
@@ -151,7 +135,7 @@ static void pool_give(struct program *p, struct served_waiter *w, enum place_use
                                           : r->timeouts;
     r->doubted |= how == PLACE_LOST || how == PLACE_UNREACHABLE;
     docker_line_serve(p);
-    if (p->first || r->doubted || r->timeouts >= POOL_TIMEOUTS || r->state == REPLICA_GONE ||
+    if (p->line || r->doubted || r->timeouts >= POOL_TIMEOUTS || r->state == REPLICA_GONE ||
         (r->retires && r->load == 0))
         want(p);
     pthread_mutex_unlock(&p->lock);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "host/runtimes/docker_frames.h"
 #include "host/timestamp.h"
@@ -38,39 +39,21 @@ static void say(struct docker_logs *l, const char *text)
 
 /* ---- the end ---- */
 
-static void source_free(struct source *s)
+static void source_end(struct source *s)
 {
+    DL_DELETE(s->logs->sources, s);
     docker_cancel(&s->request);
     docker_frames_release(&s->frames);
     free(s);
-}
-
-static void source_end(struct source *s)
-{
-    if (s->prev)
-        s->prev->next = s->next;
-    else
-        s->logs->sources = s->next;
-    if (s->next)
-        s->next->prev = s->prev;
-    source_free(s);
 }
 
 static void end(struct docker_logs *l)
 {
     bool is_called;
 
-    for (struct source *s = l->sources, *next; s; s = next) {
-        next = s->next;
-        source_free(s);
-    }
-    l->sources = NULL;
-    if (l->prev)
-        l->prev->next = l->next;
-    else
-        l->readers->first = l->next;
-    if (l->next)
-        l->next->prev = l->prev;
+    while (l->sources)
+        source_end(l->sources);
+    DL_DELETE(l->readers->first, l);
     l->ended = true;
     is_called = lines_end(l->lines);
     lines_unref(l->lines);
@@ -160,10 +143,7 @@ struct docker_logs *docker_logs_new(struct docker_readers *readers, struct docke
     l->home = home;
     l->wanted = *w;
     *w = (struct lines_wanted){.follow = true}; /* until lines_end */
-    l->next = readers->first;
-    if (l->next)
-        l->next->prev = l;
-    readers->first = l;
+    DL_PREPEND(readers->first, l);
     return l;
 }
 
@@ -181,10 +161,7 @@ void docker_logs_add(struct docker_logs *l, const char *id)
         return;
     }
     s->logs = l;
-    s->next = l->sources;
-    if (s->next)
-        s->next->prev = s;
-    l->sources = s;
+    DL_PREPEND(l->sources, s);
     snprintf(s->instance, sizeof(s->instance), "%s", id);
     docker_frames_init(&s->frames, on_line, s);
     s->request = (struct docker_request){.done = on_end, .piece = on_piece, .owner = s};

@@ -20,7 +20,7 @@ struct program {
     pthread_mutex_t lock;
     /* Under the lock. */
     bool wanted_posted;
-    struct served_waiter *first, *last;
+    struct served_waiter *line;
     unsigned n_waiting;
     bool away;    /* the daemon */
     bool resting; /* a container failed a moment ago */

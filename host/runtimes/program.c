@@ -121,7 +121,7 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
     (void)loop;
     (void)events;
     pthread_mutex_lock(&p->lock);
-    wanted = p->first || p->kept;
+    wanted = p->line || p->kept;
     p->state = STOPPED;
     pthread_mutex_unlock(&p->lock);
     if (wanted)
@@ -349,8 +349,8 @@ static void look_whether_wanted(struct program *p)
     bool begins, ends;
 
     pthread_mutex_lock(&p->lock);
-    begins = p->state == STOPPED && (p->first || p->kept) && !p->home->ending;
-    ends = p->retires && !p->first && p->calls == 0 && (p->state == STARTING || p->state == READY);
+    begins = p->state == STOPPED && (p->line || p->kept) && !p->home->ending;
+    ends = p->retires && !p->line && p->calls == 0 && (p->state == STARTING || p->state == READY);
     if (ends) {
         p->state = ENDING;
         p->retires = false;

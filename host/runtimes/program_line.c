@@ -1,34 +1,15 @@
 /*
  * program_line.c - who is served by a function's program, and who waits for it.
  */
-#include <string.h>
+#include <utlist.h>
 
 #include "host/runtimes/program_private.h"
 
 /* ---- the line, under the lock ---- */
 
-static void line_add(struct program *p, struct served_waiter *w)
-{
-    w->in_line = true;
-    w->next = NULL;
-    w->prev = p->last;
-    if (p->last)
-        p->last->next = w;
-    else
-        p->first = w;
-    p->last = w;
-}
-
 static void line_remove(struct program *p, struct served_waiter *w)
 {
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        p->first = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        p->last = w->prev;
+    DL_DELETE(p->line, w);
     w->in_line = false;
 }
 
@@ -36,7 +17,7 @@ void program_line_call(struct program *p, bool failed)
 {
     struct served_waiter *w;
 
-    while ((w = p->first)) {
+    while ((w = p->line)) {
         line_remove(p, w);
         w->failed = failed;
         w->endpoint = p->endpoint;
@@ -112,7 +93,8 @@ static bool program_wait(struct program *p, struct served_waiter *w)
     bool cold = false;
 
     pthread_mutex_lock(&p->lock);
-    line_add(p, w);
+    DL_APPEND(p->line, w);
+    w->in_line = true;
     note_call(p);
     if (p->state == READY)
         program_line_call(p, false);

@@ -25,7 +25,7 @@ struct program {
     enum program_state state;
     bool wanted_posted, hung_posted;
     struct endpoint endpoint;
-    struct served_waiter *first, *last;
+    struct served_waiter *line;
     char why[P2P_ERRLEN];   /* it is not ready */
     unsigned strikes;       /* ends in a row without a good life between */
     unsigned calls;         /* that it has */
