@@ -5,7 +5,8 @@ It counts what it was sent: GET /seen."""
 import json
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from remote_http import Handler, Server
 
 seen = {"acts": 0, "items": 0, "first": None, "state": None, "agent": None}
 changed = threading.Condition()
@@ -23,17 +24,7 @@ BODIES = {
 }
 
 
-class Learner(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, status, body, **headers):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+class Learner(Handler):
     def do_GET(self):
         if self.path == "/seen":
             self.answer(200, json.dumps(seen).encode())
@@ -64,17 +55,6 @@ class Learner(BaseHTTPRequestHandler):
                 seen["items"] += len(batch)
                 seen["first"] = batch[0]
         self.answer(200, b"ok")
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    request_queue_size = 128
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        """A node that hangs up is no news."""
 
 
 Server(("127.0.0.1", int(sys.argv[1])), Learner).serve_forever()

@@ -7,7 +7,8 @@ import ssl
 import sys
 import threading
 from base64 import b64encode
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from remote_http import Handler, Server
 
 LOGIN = "Basic " + b64encode(b"admin:hunter2hunter2").decode()
 
@@ -32,17 +33,7 @@ def listed():
     return json.dumps(rows).encode()
 
 
-class Behind(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, status, body=b"", **headers):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+class Behind(Handler):
     def echo(self, body):
         if "do=slow" in self.path:
             with changed:
@@ -122,17 +113,6 @@ class Behind(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_all
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    request_queue_size = 128
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        """A node that hangs up is no news."""
 
 
 server = Server(("127.0.0.1", int(sys.argv[1])), Behind)

@@ -1,102 +1,15 @@
 /* A node whose functions are elsewhere: at URLs, and behind an OpenFaaS gateway that is right,
  * wrong, silent, dead, and back. */
-#include <arpa/inet.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/cluster/fixture.h"
 #include "tests/cluster/support_certificate.h"
-
-extern char **environ;
+#include "tests/cluster/support_outside.h"
 
 enum { PATIENCE = 20 };
 
-static pid_t plain, tls;
-static char port[16], tls_port[16], certificate[96], key[96];
-
-/* ---- what is behind the node ---- */
-
-static void free_port(char out[16])
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    close(fd);
-    snprintf(out, 16, "%u", ntohs(a.sin_port));
-}
-
-static struct reply ask_server(const char *path, const char *body)
-{
-    char url[64];
-    const struct request rq = {
-        .url = url, .body = body, .len = body ? strlen(body) : 0, .timeout = 10};
-    struct reply r;
-
-    snprintf(url, sizeof(url), "http://127.0.0.1:%s%s", port, path);
-    http_call(&rq, &r);
-    return r;
-}
-
-static bool server_answers(void *arg)
-{
-    struct reply r = ask_server("/seen", NULL);
-    bool answers = r.status == 200;
-
-    (void)arg;
-    reply_free(&r);
-    return answers;
-}
-
-static pid_t start_server(const char *on, const char *certificate_file, const char *key_file)
-{
-    char script[4096];
-    char *const args[] = {"python3",
-                          script,
-                          (char *)(uintptr_t)on,
-                          (char *)(uintptr_t)certificate_file,
-                          (char *)(uintptr_t)key_file,
-                          NULL};
-    pid_t pid;
-
-    snprintf(script, sizeof(script), "%s/tests/cluster/remote_server.py", getenv("P2P_TEST_TREE"));
-    assert_int_equal(posix_spawnp(&pid, "python3", NULL, NULL, args, environ), 0);
-    return pid;
-}
-
-static void start_plain(void)
-{
-    plain = start_server(port, NULL, NULL);
-    assert_true(wait_until(server_answers, NULL, PATIENCE));
-}
-
-static void end_server(pid_t *pid)
-{
-    if (*pid <= 0)
-        return;
-    kill(*pid, SIGKILL);
-    waitpid(*pid, NULL, 0);
-    *pid = 0;
-}
-
-static void rule(const char *word)
-{
-    expect(ask_server("/rule", word), 200, "ok");
-}
-
-static bool has_seen(const char *part)
-{
-    struct reply r = ask_server("/seen", NULL);
-    bool has = r.status == 200 && strstr(r.body, part);
-
-    reply_free(&r);
-    return has;
-}
+static struct outside plain = {.script = "remote_server.py"}, tls = {.script = "remote_server.py"};
+static char certificate[96], key[96];
 
 /* ---- the node ---- */
 
@@ -119,7 +32,7 @@ static void write_config(const char *variable)
             "  there: {runtime: openfaas}\n"
             "  missing: {runtime: openfaas}\n"
             "  made: {runtime: openfaas, image: 'team/made:1', environment: {A: %s}}\n",
-            port, port, port, tls_port, tls_port, variable);
+            plain.port, plain.port, plain.port, tls.port, tls.port, variable);
     fclose(f);
 }
 
@@ -174,8 +87,8 @@ static int start(void **state)
     (void)state;
     fixture_init(1, fixture_functions);
     cluster.settings = settings;
-    free_port(port);
-    free_port(tls_port);
+    outside_find_port(&plain);
+    outside_find_port(&tls);
     snprintf(certificate, sizeof(certificate), "%s/certificate.pem", cluster.dir);
     snprintf(key, sizeof(key), "%s/key.pem", cluster.dir);
     assert_int_equal(certificate_make("localhost", certificate, key), 0);
@@ -188,8 +101,8 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    end_server(&plain);
-    end_server(&tls);
+    outside_kill(&plain);
+    outside_kill(&tls);
     unlink(certificate);
     unlink(key);
     fixture_stop();
@@ -221,11 +134,11 @@ static void test_a_call_is_passed_on_as_it_came(void **state)
     struct reply r;
 
     (void)state;
-    start_plain();
+    outside_start(&plain);
     r = send_method("PUT", 0, "/function/num/a%20b?q=1&r", "body", 4, headers);
     assert_int_equal(r.status, 200);
     assert_string_equal(header(&r, "X-Told"), "yes");
-    snprintf(host, sizeof(host), "\"host\": \"127.0.0.1:%s\"", port);
+    snprintf(host, sizeof(host), "\"host\": \"127.0.0.1:%s\"", plain.port);
     assert_non_null(strstr(r.body, host));
     assert_non_null(strstr(r.body, "\"path\": \"/base/a%20b?q=1&r\""));
     expect(r, 200, "\"body\": \"body\", \"x\": \"yes\"");
@@ -242,7 +155,7 @@ static void test_https_is_for_those_who_can_be_trusted(void **state)
     struct reply r;
 
     (void)state;
-    tls = start_server(tls_port, certificate, key);
+    outside_start_tls(&tls, certificate, key);
     wait_answer("/function/secure", 200, "\"path\": \"/base\"");
     r = send_method("POST", 0, "/function/secure/a?q=1", "body", 4, headers);
     assert_string_equal(header(&r, "X-Told"), "yes");
@@ -331,9 +244,9 @@ static void test_a_function_with_an_image_is_deployed(void **state)
 {
     (void)state;
     wait_answer("/function/made", 200, "/gw/function/made.openfaas-fn\"");
-    assert_true(has_seen("\"PUT\": 1, \"POST\": 1"));
-    assert_true(has_seen("\"image\": \"team/made:1\""));
-    assert_true(has_seen("\"envVars\": {\"A\": \"b\"}"));
+    assert_true(outside_has_seen(&plain, "\"PUT\": 1, \"POST\": 1"));
+    assert_true(outside_has_seen(&plain, "\"image\": \"team/made:1\""));
+    assert_true(outside_has_seen(&plain, "\"envVars\": {\"A\": \"b\"}"));
     assert_true(log_has(0, "function is deployed"));
     assert_true(metric(0, "p2pfaas_openfaas_deployments_total{answer=\"ok\"}") == 1);
 }
@@ -344,21 +257,21 @@ static void test_it_is_deployed_again_when_it_changed(void **state)
     write_config("c");
     kill(cluster.node[0].pid, SIGHUP);
     wait_metric(0, "p2pfaas_openfaas_deployments_total{answer=\"ok\"}", 2, PATIENCE);
-    assert_true(has_seen("\"PUT\": 2, \"POST\": 1"));
-    assert_true(has_seen("\"envVars\": {\"A\": \"c\"}"));
+    assert_true(outside_has_seen(&plain, "\"PUT\": 2, \"POST\": 1"));
+    assert_true(outside_has_seen(&plain, "\"envVars\": {\"A\": \"c\"}"));
     kill(cluster.node[0].pid, SIGHUP);
     wait_metric(0, "p2pfaas_reloads_total", 2, PATIENCE);
     wait_answer("/function/made", 200, "made.openfaas-fn");
-    assert_true(has_seen("\"PUT\": 2, \"POST\": 1"));
+    assert_true(outside_has_seen(&plain, "\"PUT\": 2, \"POST\": 1"));
 }
 
 static void test_what_is_gone_from_the_list_is_not_offered(void **state)
 {
     (void)state;
-    rule("empty");
+    outside_rule(&plain, "empty");
     wait_answer("/function/extra", 404, "no function 'extra'");
     expect(post_text(0, "/function/there", "x"), 502, "does not list it");
-    rule("right");
+    outside_rule(&plain, "right");
     wait_answer("/function/extra", 200, "extra");
     wait_answer("/function/there", 200, "there");
 }
@@ -375,12 +288,12 @@ static void test_a_gateway_that_is_wrong_changes_nothing(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        rule(cases[i].word);
+        outside_rule(&plain, cases[i].word);
         wait_up(0);
         wait_log(0, cases[i].said);
         expect(post_text(0, "/function/extra", "x"), 200, "extra");
         state_is("extra", "is away");
-        rule("right");
+        outside_rule(&plain, "right");
         wait_up(1);
     }
 }
@@ -388,26 +301,26 @@ static void test_a_gateway_that_is_wrong_changes_nothing(void **state)
 static void test_only_so_many_are_offered(void **state)
 {
     (void)state;
-    rule("many");
+    outside_rule(&plain, "many");
     wait_metric(0, "p2pfaas_openfaas_functions", 512, PATIENCE);
     wait_answer("/function/z000507", 404, "error finding function"); /* the gateway's own */
     expect(post_text(0, "/function/z000999", "x"), 404, "no function 'z000999'");
     expect(post_text(0, "/function/extra", "x"), 200, "extra");
     wait_log(0, "more functions than are taken");
-    rule("right");
+    outside_rule(&plain, "right");
     wait_answer("/function/z000001", 404, "no function 'z000001'");
 }
 
 static void test_all_die_and_come_back(void **state)
 {
     (void)state;
-    end_server(&plain);
+    outside_kill(&plain);
     wait_up(0);
     expect(post_text(0, "/function/num", "x"), 502, "refused");
     expect(post_text(0, "/function/name", "x"), 502, "refused");
     expect(post_text(0, "/function/extra", "x"), 502, "refused");
     expect(post_text(0, "/function/there", "x"), 502, "refused");
-    start_plain();
+    outside_start(&plain);
     wait_answer("/function/name", 200, "\"path\": \"/\"");
     wait_answer("/function/num", 200, "\"path\": \"/base\"");
     wait_answer("/function/extra", 200, "extra");
@@ -417,10 +330,10 @@ static void test_all_die_and_come_back(void **state)
 static void test_it_stops_while_the_gateway_is_silent(void **state)
 {
     (void)state;
-    rule("silent");
+    outside_rule(&plain, "silent");
     wait_metric(0, "p2pfaas_openfaas_lists_total{answer=\"ok\"}", 1, PATIENCE);
     assert_true(stop_node(0));
-    rule("right");
+    outside_rule(&plain, "right");
     start_node(0, NULL);
     wait_answer("/function/extra", 200, "extra");
 }
