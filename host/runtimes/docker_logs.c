@@ -39,20 +39,29 @@ static void say(struct docker_logs *l, const char *text)
 
 /* ---- the end ---- */
 
-static void source_end(struct source *s)
+static void source_free(struct source *s)
 {
-    DL_DELETE(s->logs->sources, s);
     docker_cancel(&s->request);
     docker_frames_release(&s->frames);
     free(s);
 }
 
+static void source_end(struct source *s)
+{
+    DL_DELETE(s->logs->sources, s);
+    source_free(s);
+}
+
 static void end(struct docker_logs *l)
 {
+    struct source *s, *next;
     bool is_called;
 
-    while (l->sources)
-        source_end(l->sources);
+    DL_FOREACH_SAFE(l->sources, s, next)
+    {
+        source_free(s);
+    }
+    l->sources = NULL;
     DL_DELETE(l->readers->first, l);
     l->ended = true;
     is_called = lines_end(l->lines);
