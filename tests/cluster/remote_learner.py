@@ -8,7 +8,7 @@ import threading
 
 from remote_http import Handler, Server
 
-seen = {"acts": 0, "items": 0, "first": None, "state": None, "agent": None}
+seen = {"acts": 0, "items": 0, "last": None, "state": None, "agent": None}
 changed = threading.Condition()
 rule = ["local"]
 
@@ -53,7 +53,7 @@ class Learner(Handler):
             else:
                 batch = json.loads(body)
                 seen["items"] += len(batch)
-                seen["first"] = batch[0]
+                seen["last"] = batch[-1]
         self.answer(200, b"ok")
 
 

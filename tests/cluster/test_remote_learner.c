@@ -113,7 +113,7 @@ static void test_it_is_taught_what_came_of_it(void **state)
     (void)state;
     wait_metric(0, METRIC "taught_total", 41, 20);
     assert_true(metric(0, METRIC "lost_total") == 0);
-    assert_true(outside_has_seen(&learner, "\"first\": {\"eid\": \""));
+    assert_true(outside_has_seen(&learner, "\"last\": {\"eid\": \""));
     assert_true(outside_has_seen(&learner, "\"action\": \"0.0\", \"reward\": 0}"));
     assert_true(metric(0, "p2pfaas_learner_transitions_total") == metric(0, METRIC "taught_total"));
 }
