@@ -1,7 +1,8 @@
 /*
  * run.c - a call at work: the request to the node itself, and what its answer means.
  *
- *   did not run (no room)          waits a little and runs again; it is no attempt
+ *   did not run (no room, or no
+ *   such function just now)        waits a little and runs again; it is no attempt
  *   a status of async.codes,
  *   or no answer                   an attempt; runs again later, while there are some left
  *   any other answer               that is the result
@@ -149,17 +150,19 @@ static uint64_t doubled_ms(uint64_t ms, unsigned times, uint64_t most)
     return (ms < most ? ms : most) * 1000000;
 }
 
-/* The next call would find no room either, so all wait; this one longer, so that it does not
- * stand in the way of calls of other functions. */
-static void wait_for_room(struct async_run *r)
+/* Where there is no room the next call would find none either, so all wait; this one longer, so
+ * that it does not stand in the way of calls of other functions. */
+static void wait_to_run(struct async_run *r, bool all)
 {
     struct async_worker *w = r->worker;
     struct queue_entry *e = r->entry;
     uint64_t now = clock_ns(), most_ms = w->settings.retry.max_wait_ns / 1000000;
 
     async_count(w, ASYNC_NO_ROOM);
-    queue_pause(&w->queue, LINE_RUN, now + doubled_ms(NO_ROOM_MS, w->crowded, MOST_PAUSE_MS));
-    w->crowded += w->crowded < 16;
+    if (all) {
+        queue_pause(&w->queue, LINE_RUN, now + doubled_ms(NO_ROOM_MS, w->crowded, MOST_PAUSE_MS));
+        w->crowded += w->crowded < 16;
+    }
     queue_ended(&w->queue, e);
     queue_later(&w->queue, e, LINE_RUN, now + doubled_ms(NO_ROOM_MS, e->refusals, most_ms));
     e->refusals += e->refusals < 64;
@@ -168,10 +171,12 @@ static void wait_for_room(struct async_run *r)
 
 /* ---- the answer ---- */
 
-/* Of a call that did not run: would it be refused again?  408 and 429 pass. */
+/* Of a call that did not run: would it be refused again?  408 and 429 pass.  So does 404: the
+ * function was there when the call was accepted, and is not while it is deployed anew or the
+ * gateway that has it starts. */
 static bool is_final(int status)
 {
-    return status >= 400 && status < 500 && status != 408 && status != 429;
+    return status >= 400 && status < 500 && status != 404 && status != 408 && status != 429;
 }
 
 static void on_answer(struct async_run *r, enum call_result how)
@@ -187,19 +192,20 @@ static void on_answer(struct async_run *r, enum call_result how)
         http_response_clear(&r->response);
     if (!ran && !is_final(status)) {
         if (async_now_ms() - r->entry->accepted_ms < w->settings.expiry_ms) {
-            wait_for_room(r);
+            wait_to_run(r, status != 404);
             return;
         }
         http_response_clear(&r->response);
-        finish(r, STORE_FAILED, "async.expiry passed before there was room to run it");
+        finish(r, STORE_FAILED,
+               status == 404 ? "async.expiry passed, and there is no such function here"
+                             : "async.expiry passed before there was room to run it");
         return;
     }
     w->crowded = 0;
     queue_pause(&w->queue, LINE_RUN, 0);
     r->entry->refusals = 0;
     if (!ran) {
-        snprintf(error, sizeof(error), "the node refuses it with %d; 404: the function has gone",
-                 status);
+        snprintf(error, sizeof(error), "the node refuses it with %d", status);
         http_response_clear(&r->response);
         finish(r, STORE_FAILED, error);
         return;

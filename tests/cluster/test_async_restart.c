@@ -55,26 +55,49 @@ static void test_what_a_stop_interrupts_runs_after_the_start(void **state)
     assert_int_equal(hooks_runs(async_notes, "waits"), 1);
 }
 
+static void write_config(const char *text)
+{
+    FILE *f = fopen(cluster.config, "we");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
 static void test_a_reload_changes_the_settings(void **state)
 {
     char text[2000];
-    FILE *f;
 
     (void)state;
     let_nothing_run();
     async_call("/async-function/record", "one", NULL);
     snprintf(text, sizeof(text), "%sasync: {queue: 1}\n", async_config);
-    f = fopen(cluster.config, "we");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
+    write_config(text);
     kill(cluster.node[NODE].pid, SIGHUP);
     wait_log(NODE, "reloaded");
     expect(post_text(NODE, "/async-function/record", "two"), 429, "1 are not over");
-    f = fopen(cluster.config, "we");
-    assert_non_null(f);
-    fputs(async_config, f);
-    fclose(f);
+    write_config(async_config);
+}
+
+/* As while it is deployed anew, or the gateway that has it starts. */
+static void test_a_call_whose_function_is_not_there_waits_for_it(void **state)
+{
+    const char *id, *other;
+
+    (void)state;
+    let_nothing_run();
+    id = async_call("/async-function/record", "patient", NULL);
+    assert_true(stop_node(NODE));
+    write_config("functions:\n  other: {command: [cat]}\n");
+    async_start_node(NODE, NULL);
+    wait_metric(NODE, "p2pfaas_async_no_room_total", 2, 20);
+    other = async_call("/async-function/other", "meanwhile", NULL);
+    wait_state(other, "\"state\":\"done\"");
+    wait_state(id, "\"state\":\"queued\"");
+    write_config(async_config);
+    kill(cluster.node[NODE].pid, SIGHUP);
+    wait_state(id, "\"state\":\"done\",\"attempts\":1");
+    assert_int_equal(hooks_runs(async_notes, "patient"), 1);
 }
 
 static void test_two_nodes_do_not_share_a_folder(void **state)
@@ -169,6 +192,7 @@ int main(int argc, char **argv)
         STOPPED(test_a_call_may_run_at_a_peer),
         STOPPED(test_what_a_stop_interrupts_runs_after_the_start),
         RUNNING(test_a_reload_changes_the_settings),
+        RUNNING(test_a_call_whose_function_is_not_there_waits_for_it),
         RUNNING(test_two_nodes_do_not_share_a_folder),
         STOPPED(test_a_broken_file_is_kept_aside),
         RUNNING(test_a_full_disk_is_told_and_loses_nothing),
