@@ -109,6 +109,7 @@ static void answer_result(struct exchange *x, const struct store_found *f)
     struct http_response *r = &x->response;
 
     r->status = f->status;
+    async_drop_told(&r->headers);
     exchange_header(x, "X-Call-Id", "%s", f->id);
     exchange_header(x, "X-Duration-Seconds", "%f", (double)f->duration_us / 1e6);
     exchange_header(x, "X-Function-Status", "%d", f->status);

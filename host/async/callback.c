@@ -2,6 +2,7 @@
  * callback.c - whoever wanted to be called back hears of the result: a POST of what the
  * function answered.  Until it got a 2xx the call is not over.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,13 @@
 
 /* A dead host must not keep others waiting for all of the time. */
 static const uint64_t MOST_CONNECT_NS = 5000000000;
-enum { MOST_URL = 8 << 10, MOST_HEADERS = 256 << 10, OWN_LINES = 5, MOST_ANSWER = 64 << 10 };
+enum {
+    MOST_URL = 8 << 10,
+    MOST_HEADERS = 256 << 10,
+    OWN_LINES = 6,
+    MOST_OWN_LINE = 256,
+    MOST_ANSWER = 64 << 10
+};
 
 struct async_delivery {
     struct async_change change; /* first */
@@ -102,21 +109,37 @@ static void on_told(struct curl_request *rq, struct buf *answer)
 
 /* ---- what is sent ---- */
 
-/* The function's headers, then those that tell of the call.  0, or -1: memory. */
+__attribute__((format(printf, 2, 3))) static int add_line(struct async_delivery *d,
+                                                          const char *format, ...)
+{
+    char line[MOST_OWN_LINE];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    return n < 0 || (size_t)n >= sizeof(line) ? -1 : buf_append(&d->lines, line, (size_t)n + 1);
+}
+
+/* The function's headers, then those that tell of the call.  The last is what a page of another
+ * site is known by: the URL is a client's, and may be that of a node that anybody beside it
+ * may administer.  0, or -1: memory. */
 static int write_lines(struct async_delivery *d, const struct store_found *f)
 {
     const char *name, *value, *text;
     size_t at = 0, n = 0;
 
+    headers_remove(&d->headers, "Host", 4);
+    async_drop_told(&d->headers);
     while (headers_next(&d->headers, &at, &name, &value))
         if (buf_printf(&d->lines, "%s: %s", name, value) || buf_append(&d->lines, "", 1))
             return -1;
-    if (buf_printf(&d->lines, "X-Call-Id: %s", f->id) || buf_append(&d->lines, "", 1) ||
-        buf_printf(&d->lines, "X-Duration-Seconds: %f", (double)f->duration_us / 1e6) ||
-        buf_append(&d->lines, "", 1) ||
-        buf_printf(&d->lines, "X-Function-Status: %d", f->status ? f->status : 503) ||
-        buf_append(&d->lines, "", 1) || buf_printf(&d->lines, "X-Function-Name: %s", f->function) ||
-        buf_append(&d->lines, "", 1))
+    if (add_line(d, "X-Call-Id: %s", f->id) ||
+        add_line(d, "X-Duration-Seconds: %f", (double)f->duration_us / 1e6) ||
+        add_line(d, "X-Function-Status: %d", f->status ? f->status : 503) ||
+        add_line(d, "X-Function-Name: %s", f->function) ||
+        add_line(d, "Sec-Fetch-Site: cross-site"))
         return -1;
     d->line = calloc(d->headers.count + OWN_LINES, sizeof(*d->line));
     if (!d->line)

@@ -34,6 +34,16 @@ uint64_t async_wait_ns(struct async_worker *w, unsigned made)
     return retry_wait_ns(&w->settings.retry, made, random_unit(&w->random));
 }
 
+void async_drop_told(struct headers *h)
+{
+    static const char *const names[] = {"X-Call-Id",       "X-Duration-Seconds",
+                                        "X-Function-Name", "X-Function-Status",
+                                        "Sec-Fetch-Site",  "X-P2pfaas-Result-Bytes"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        headers_remove(h, names[i], strlen(names[i]));
+}
+
 void async_commit(struct async_worker *w, struct async_change *c)
 {
     batch_add(&w->batch, c);

@@ -62,6 +62,9 @@ void async_commit(struct async_worker *w, struct async_change *c);
 /* A call is over for the queue. */
 void async_forget(struct async_worker *w, struct queue_entry *e);
 
+/* Takes out of a function's answer what only the node tells of a call. */
+void async_drop_told(struct headers *h);
+
 /* run.c: begins a call that queue_next gave; ends all without a trace. */
 void async_run_start(struct async_worker *w, struct queue_entry *e);
 void async_runs_cancel(struct async_worker *w);

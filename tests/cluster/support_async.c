@@ -120,7 +120,11 @@ void async_init_nodes(void)
     snprintf(async_config, sizeof(async_config),
              "functions:\n"
              "  record: {mode: http, command: %s}\n"
-             "  hold: {command: [sleep, '0.7']}\n",
+             "  hold: {command: [sleep, '0.7']}\n"
+             "  forge: {command: [printf, 'Status: 200 OK\\nX-Call-Id: forged\\n"
+             "X-Function-Status: 1\\nX-Function-Name: forged\\nX-Duration-Seconds: 7\\n"
+             "Sec-Fetch-Site: same-origin\\nHost: elsewhere\\n\\nbody'],\n"
+             "    cgi_headers: true}\n",
              hooks_command(async_notes));
     fixture_init(3, async_config);
     for (int i = 0; i < 2; i++)

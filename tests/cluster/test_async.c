@@ -11,8 +11,9 @@ static struct hooks *server;
 
 static struct told {
     unsigned n;
-    unsigned refuse;                                      /* so many first */
-    char id[64], status[8], mine[8], body[256], name[64]; /* of the last */
+    unsigned refuse;                                                    /* so many first */
+    char id[64], status[8], mine[8], body[256], name[64], duration[32]; /* of the last */
+    char site[32], host[64];
 } told;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of told */
 
@@ -27,6 +28,9 @@ static int on_callback(void *ctx, const struct hooked *rq)
     snprintf(told.name, sizeof(told.name), "%s", hooked_header(rq, "X-Function-Name"));
     snprintf(told.mine, sizeof(told.mine), "%s", hooked_header(rq, "X-Mine"));
     snprintf(told.body, sizeof(told.body), "%s", rq->body);
+    snprintf(told.duration, sizeof(told.duration), "%s", hooked_header(rq, "X-Duration-Seconds"));
+    snprintf(told.site, sizeof(told.site), "%s", hooked_header(rq, "Sec-Fetch-Site"));
+    snprintf(told.host, sizeof(told.host), "%s", hooked_header(rq, "Host"));
     status = told.n++ < told.refuse ? 500 : 204;
     pthread_mutex_unlock(&lock);
     return status;
@@ -279,6 +283,51 @@ static void test_a_callback_that_nobody_takes_is_given_up(void **state)
     assert_true(metric(NODE, "p2pfaas_async_bytes") == 0);
 }
 
+static void test_a_function_cannot_speak_for_the_node(void **state)
+{
+    char callback[80];
+    const char *const headers[] = {callback, NULL};
+    const char *id;
+    struct reply r;
+    struct told t;
+
+    (void)state;
+    snprintf(callback, sizeof(callback), "X-Callback-Url: http://127.0.0.1:%u/",
+             hooks_port(server));
+    id = async_call("/async-function/forge", "", headers);
+    t = wait_told(1);
+    assert_string_equal(t.id, id);
+    assert_string_equal(t.status, "200");
+    assert_string_equal(t.name, "forge");
+    assert_true(strtod(t.duration, NULL) < 7);
+    assert_string_equal(t.site, "cross-site");
+    assert_non_null(strstr(callback, t.host));
+    assert_string_equal(t.body, "body");
+    r = async_result(id);
+    assert_string_equal(header(&r, "X-Call-Id"), id);
+    assert_string_equal(header(&r, "X-Function-Status"), "200");
+    assert_string_equal(header(&r, "X-Function-Name"), "forge");
+    assert_true(strtod(header(&r, "X-Duration-Seconds"), NULL) < 7);
+    reply_free(&r);
+}
+
+static void test_a_callback_does_not_administer_a_node(void **state)
+{
+    char callback[80];
+    const char *const headers[] = {callback, NULL};
+    const char *id;
+
+    (void)state;
+    snprintf(callback, sizeof(callback), "X-Callback-Url: http://%s/system/functions",
+             cluster.node[NODE].address);
+    id = async_call("/async-function/record",
+                    "{\"service\":\"planted\",\"image\":\"x\",\"annotations\":"
+                    "{\"p2pfaas.runtime\":\"process\",\"p2pfaas.command\":\"cat\"}}",
+                    headers);
+    wait_state(id, "\"callback\":{\"state\":\"given up\"");
+    expect(get(NODE, "/system/function/planted"), 404, NULL);
+}
+
 /* ---- cancelled, limited, expired ---- */
 
 static void test_what_waits_can_be_cancelled(void **state)
@@ -387,6 +436,8 @@ int main(int argc, char **argv)
         STOPPED(test_a_call_that_never_finds_room_fails),
         RUNNING(test_a_callback_is_tried_until_it_is_taken),
         RUNNING(test_a_callback_that_nobody_takes_is_given_up),
+        RUNNING(test_a_function_cannot_speak_for_the_node),
+        RUNNING(test_a_callback_does_not_administer_a_node),
         RUNNING(test_what_waits_can_be_cancelled),
         STOPPED(test_more_than_the_queue_holds_is_429),
         STOPPED(test_results_are_cut_and_go_when_they_are_old),
