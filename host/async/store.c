@@ -43,12 +43,8 @@ const char *const store_sql[SQL_STATEMENTS] = {
     " duration, status, size, id, function, error, result_headers, result, callback FROM call"
     [SQL_FIND_ID] = FOUND " WHERE id = ?1 ORDER BY row DESC LIMIT 1",
     [SQL_FIND_ROW] = FOUND " WHERE row = ?1",
-    [SQL_PURGE_OLD] = "DELETE FROM call WHERE row IN (SELECT row FROM call WHERE over < ?1"
-                      " LIMIT ?2) RETURNING bytes",
-    /* The oldest, as many as have ?2 bytes. */
-    [SQL_PURGE_MANY] = "DELETE FROM call WHERE row IN (SELECT row FROM (SELECT row, sum(bytes) OVER"
-                       " (ORDER BY over, row) - bytes AS before FROM call WHERE over IS NOT NULL"
-                       " ORDER BY over, row LIMIT ?1) WHERE before < ?2) RETURNING bytes",
+    [SQL_OLDEST] = "SELECT row, over, bytes FROM call WHERE over IS NOT NULL ORDER BY over, row",
+    [SQL_DROP] = "DELETE FROM call WHERE row = ?1",
 };
 
 /* ---- statements ---- */

@@ -21,8 +21,8 @@ enum store_statement {
     SQL_REQUEST,
     SQL_FIND_ID,
     SQL_FIND_ROW,
-    SQL_PURGE_OLD,
-    SQL_PURGE_MANY,
+    SQL_OLDEST,
+    SQL_DROP,
     SQL_STATEMENTS
 };
 

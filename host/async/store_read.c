@@ -6,7 +6,8 @@
 
 #include "host/async/store_private.h"
 
-enum { PURGE_ROWS = 500, VACUUM_PAGES = 256 };
+/* Of one piece: it takes a few milliseconds. */
+enum { PURGE_ROWS = 500, PURGE_BYTES = 4 << 20, VACUUM_PAGES = 256 };
 
 static int take(sqlite3_stmt *statement, int column, struct buf *to)
 {
@@ -155,19 +156,47 @@ int64_t store_kept(const struct async_store *s)
     return s->kept;
 }
 
-/* Returns how many rows went, or -1. */
-static int drop(struct async_store *s, sqlite3_stmt *purge)
-{
-    int rows = 0, rc;
+struct piece {
+    int64_t row[PURGE_ROWS], bytes;
+    int n;
+    bool full;
+};
 
-    while ((rc = sqlite3_step(purge)) == SQLITE_ROW) {
-        s->kept -= sqlite3_column_int64(purge, 0);
-        rows++;
+/* The oldest of those that are to go. */
+static int find_piece(struct async_store *s, int64_t before_ms, int64_t most, struct piece *p)
+{
+    sqlite3_stmt *oldest = s->statement[SQL_OLDEST];
+    int rc = SQLITE_ROW;
+
+    p->n = 0;
+    p->bytes = 0;
+    while (!(p->full = p->n == PURGE_ROWS || p->bytes >= PURGE_BYTES) &&
+           (rc = sqlite3_step(oldest)) == SQLITE_ROW &&
+           (sqlite3_column_int64(oldest, 1) < before_ms || s->kept - p->bytes > most)) {
+        p->row[p->n++] = sqlite3_column_int64(oldest, 0);
+        p->bytes += sqlite3_column_int64(oldest, 2);
     }
-    if (rc != SQLITE_DONE)
-        rows = store_failed(s, "drop old results");
-    sqlite3_reset(purge);
-    return rows;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        rc = store_failed(s, "look for old results");
+    sqlite3_reset(oldest);
+    return rc < 0 ? -1 : 0;
+}
+
+static int drop_piece(struct async_store *s, const struct piece *p)
+{
+    if (p->n == 0)
+        return 0;
+    if (store_begin(s))
+        return -1;
+    s->kept -= p->bytes;
+    for (int i = 0; i < p->n; i++)
+        if (store_run(s, store_bind(s, SQL_DROP, "i", p->row[i]), "drop old results"))
+            goto fail;
+    if (store_commit(s) == 0)
+        return 0;
+fail:
+    store_rollback(s);
+    return -1;
 }
 
 static int64_t pragma(struct async_store *s, const char *sql)
@@ -194,18 +223,11 @@ static bool shrink(struct async_store *s)
 
 int store_purge(struct async_store *s, int64_t before_ms, int64_t most, bool *more)
 {
-    int old, many = 0;
+    struct piece p;
 
     *more = false;
-    if (store_begin(s))
+    if (find_piece(s, before_ms, most, &p) || drop_piece(s, &p))
         return -1;
-    old = drop(s, store_bind(s, SQL_PURGE_OLD, "ii", before_ms, (int64_t)PURGE_ROWS));
-    if (old >= 0 && s->kept > most)
-        many = drop(s, store_bind(s, SQL_PURGE_MANY, "ii", (int64_t)PURGE_ROWS, s->kept - most));
-    if (old < 0 || many < 0 || store_commit(s)) {
-        store_rollback(s);
-        return -1;
-    }
-    *more = old == PURGE_ROWS || (many > 0 && s->kept > most) || shrink(s);
+    *more = p.full || shrink(s);
     return 0;
 }

@@ -15,6 +15,7 @@ enum {
 };
 static const uint64_t AGAIN_NS = 1000000000; /* after the disk refused */
 static const double HOUSEKEEPING_SECONDS = 1;
+static const double BETWEEN_PIECES_SECONDS = 0.01; /* of old results that go: calls come first */
 
 int64_t async_now_ms(void)
 {
@@ -218,14 +219,12 @@ static void on_second(struct ev_loop *loop, ev_timer *t, int events)
     struct async_worker *w = t->data;
     bool more = false;
 
-    (void)loop;
     (void)events;
-    if (async_open_store(w) || w->failing || store_kept(w->store) == 0)
-        return;
-    if (store_purge(w->store, async_now_ms() - w->settings.keep_ms, w->settings.bytes, &more))
+    if (async_open_store(w) == 0 && !w->failing && store_kept(w->store) > 0 &&
+        store_purge(w->store, async_now_ms() - w->settings.keep_ms, w->settings.bytes, &more))
         log_event(LOG_WARN, "old results cannot be dropped", LOG_STR("why", store_why(w->store)));
-    if (more)
-        ev_feed_event(loop, t, EV_TIMER);
+    t->repeat = more ? BETWEEN_PIECES_SECONDS : HOUSEKEEPING_SECONDS;
+    ev_timer_again(loop, t);
 }
 
 /* ---- life ---- */

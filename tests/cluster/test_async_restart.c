@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "host/async/store.h"
 #include "tests/cluster/fixture.h"
 #include "tests/cluster/support_async.h"
 #include "tests/cluster/support_hooks.h"
@@ -130,6 +131,47 @@ static void test_a_broken_file_is_kept_aside(void **state)
     wait_state(async_call("/async-function/record", "x", NULL), "\"state\":\"done\"");
 }
 
+/* Of long ago. */
+static void keep_results(unsigned n)
+{
+    static const struct headers none;
+    static const struct buf empty;
+    struct store_call c = {"old", "record", "/function/record", &none, &empty, NULL, 1};
+    struct store_result r = {.state = STORE_DONE, .finished_ms = 2, .status = 200};
+    char err[P2P_ERRLEN];
+    int64_t row, bytes;
+    bool aside;
+    struct async_store *s = store_open(async_data[NODE] + strlen("node.data_dir="), &aside, err);
+
+    if (!s)
+        fail_msg("%s", err);
+    assert_int_equal(store_begin(s), 0);
+    while (n-- > 0)
+        if (store_add(s, &c, &row) || store_finish(s, row, &r, 0, &bytes))
+            fail_msg("%s", store_why(s));
+    assert_int_equal(store_commit(s), 0);
+    store_close(s);
+}
+
+static bool some_have_gone(void *all)
+{
+    return metric(NODE, "p2pfaas_async_kept_bytes") < *(double *)all;
+}
+
+static void test_calls_go_on_while_old_results_go(void **state)
+{
+    enum { OLD = 10000 };
+    double all = (double)OLD * STORE_OVERHEAD;
+
+    (void)state;
+    keep_results(OLD);
+    async_start_node(NODE, NULL);
+    assert_true(wait_until(some_have_gone, &all, 20));
+    wait_state(async_call("/async-function/record", "meanwhile", NULL), "\"state\":\"done\"");
+    assert_true(metric(NODE, "p2pfaas_async_kept_bytes") > all / 10);
+    wait_state("old", "404 ");
+}
+
 static void limit_files(rlim_t bytes)
 {
     const struct rlimit limit = {bytes, RLIM_INFINITY};
@@ -195,6 +237,7 @@ int main(int argc, char **argv)
         RUNNING(test_a_call_whose_function_is_not_there_waits_for_it),
         RUNNING(test_two_nodes_do_not_share_a_folder),
         STOPPED(test_a_broken_file_is_kept_aside),
+        STOPPED(test_calls_go_on_while_old_results_go),
         RUNNING(test_a_full_disk_is_told_and_loses_nothing),
     };
 

@@ -217,6 +217,26 @@ static void test_old_results_go_and_so_does_the_room_they_took(void **state)
     assert_true(file_size() < full / 4);
 }
 
+/* So that calls that come meanwhile do not wait for all of it. */
+static void test_old_results_go_in_small_pieces(void **state)
+{
+    enum { MB = 1 << 20, RESULTS = 12 };
+    static char text[MB];
+    int64_t before;
+    bool more;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    for (int i = 0; i < RESULTS; i++)
+        finish(add("large", NULL), 1000, text, sizeof(text));
+    before = store_kept(store);
+    assert_int_equal(store_purge(store, 2000, INT64_MAX, &more), 0);
+    assert_true(more);
+    assert_in_range(before - store_kept(store), MB, 6 * MB);
+    purge(2000, INT64_MAX);
+    assert_int_equal(store_kept(store), 0);
+}
+
 static void test_a_second_process_is_told_who_has_it(void **state)
 {
     bool aside;
@@ -373,6 +393,7 @@ int main(void)
         TEST(test_of_two_calls_with_an_id_the_last_is_found),
         TEST(test_what_was_put_back_or_cancelled_is_so_after_a_restart),
         TEST(test_old_results_go_and_so_does_the_room_they_took),
+        TEST(test_old_results_go_in_small_pieces),
         TEST(test_a_second_process_is_told_who_has_it),
         TEST(test_a_file_that_is_no_database_is_kept_aside),
         TEST(test_a_file_with_a_broken_page_is_kept_aside),
