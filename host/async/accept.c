@@ -154,10 +154,10 @@ void async_accept(struct exchange *x)
         refuse(s, a, 429, why);
         return;
     }
-    if (w->queue.bytes + w->accepting_bytes + s->cost > w->settings.bytes) {
+    if (queue_bytes(&w->queue) + w->accepting_bytes + s->cost > w->settings.bytes) {
         snprintf(why, sizeof(why),
                  "those that are not over have %" PRId64 " of the %" PRId64 " of async.bytes",
-                 w->queue.bytes + w->accepting_bytes, w->settings.bytes);
+                 queue_bytes(&w->queue) + w->accepting_bytes, w->settings.bytes);
         refuse(s, a, 429, why);
         return;
     }

@@ -25,7 +25,7 @@ struct async_delivery {
     struct async_change change; /* first */
     struct async_worker *worker;
     struct queue_entry *entry;
-    int64_t row;
+    int64_t row, bytes;
     struct async_delivery *next, *prev; /* at work */
     struct curl_request request;
     struct buf url, body, lines;
@@ -38,13 +38,22 @@ struct async_delivery {
     uint64_t wait_ns;
 };
 
-static void delivery_free(struct async_delivery *d)
+/* What it was sent with; its end is kept with little. */
+static void drop_texts(struct async_delivery *d)
 {
-    buf_release(&d->url);
+    d->worker->telling -= d->bytes;
+    d->bytes = 0;
     buf_release(&d->body);
     buf_release(&d->lines);
     headers_release(&d->headers);
     free(d->line);
+    d->line = NULL;
+}
+
+static void delivery_free(struct async_delivery *d)
+{
+    drop_texts(d);
+    buf_release(&d->url);
     free(d);
 }
 
@@ -77,6 +86,7 @@ static void end(struct async_delivery *d, bool told, const char *why)
     struct queue_entry *e = d->entry;
 
     queue_ended(&w->queue, e);
+    drop_texts(d);
     d->attempts = ++e->attempts;
     d->when_ms = async_now_ms();
     if (told) {
@@ -161,6 +171,8 @@ static struct async_delivery *delivery_new(struct async_worker *w, struct queue_
     d->worker = w;
     d->entry = e;
     d->row = e->row;
+    d->bytes = e->bytes;
+    w->telling += d->bytes;
     buf_init(&d->url, MOST_URL);
     buf_init(&d->body, w->async->limits.body);
     buf_init(&d->lines, 2 * (size_t)MOST_HEADERS);

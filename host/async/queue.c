@@ -95,6 +95,11 @@ uint32_t queue_size(const struct async_queue *q)
     return HASH_COUNT(q->by_row);
 }
 
+int64_t queue_bytes(const struct async_queue *q)
+{
+    return q->line[LINE_RUN].bytes + q->line[LINE_CALLBACK].bytes;
+}
+
 static void count_tried(struct async_queue *q, const struct queue_entry *e, bool comes)
 {
     if (e->line != LINE_RUN || e->attempts == 0)
@@ -108,6 +113,8 @@ static void count_tried(struct async_queue *q, const struct queue_entry *e, bool
 static int wait_in(struct async_queue *q, struct queue_entry *e, enum queue_line line,
                    uint64_t due_ns)
 {
+    q->line[e->line].bytes -= e->bytes;
+    q->line[line].bytes += e->bytes;
     e->line = (uint8_t)line;
     e->due_ns = due_ns;
     if (heap_add(&q->line[line], e))
@@ -144,7 +151,7 @@ struct queue_entry *queue_find(const struct async_queue *q, int64_t row)
 
 void queue_set_bytes(struct async_queue *q, struct queue_entry *e, int64_t bytes)
 {
-    q->bytes += bytes - e->bytes;
+    q->line[e->line].bytes += bytes - e->bytes;
     e->bytes = bytes;
 }
 

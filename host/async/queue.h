@@ -24,7 +24,7 @@ struct queue_entry {
     int64_t row;         /* in the store */
     int64_t accepted_ms; /* wall clock */
     uint64_t due_ns;
-    int64_t bytes;     /* counted against queue.bytes */
+    int64_t bytes;     /* of its line's */
     uint32_t place;    /* in its line's heap */
     uint16_t attempts; /* made in this line */
     uint16_t refusals; /* in a row: it did not run for want of room */
@@ -36,13 +36,13 @@ struct queue_heap {
     struct queue_entry **entry;
     uint32_t n, room;
     uint32_t at_work, limit;
+    int64_t bytes; /* of its entries, those too that do not wait */
     uint64_t paused_until_ns;
 };
 
 struct async_queue {
     struct queue_heap line[QUEUE_LINES];
     struct queue_entry *by_row;
-    int64_t bytes;
     uint32_t tried_before; /* of those that wait to run: made an attempt or more */
 };
 
@@ -50,6 +50,7 @@ void queue_init(struct async_queue *q);
 void queue_release(struct async_queue *q);
 /* Entries of all lines and stages. */
 uint32_t queue_size(const struct async_queue *q);
+int64_t queue_bytes(const struct async_queue *q);
 
 /* Waits in a line from now on, so many attempts made there; NULL when memory is short.  It is
  * the queue's. */

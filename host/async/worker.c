@@ -9,9 +9,10 @@
 #include "host/process.h"
 
 enum {
-    MOST_CHANGES = 4096,    /* that wait for the disk: then no call is begun */
-    MOST_HELD = 32 << 20,   /* bytes of their results */
-    CALLBACKS_AT_ONCE = 256 /* half-open ones of dead servers too */
+    MOST_CHANGES = 4096,     /* that wait for the disk: then no call is begun */
+    MOST_HELD = 32 << 20,    /* bytes of their results */
+    CALLBACKS_AT_ONCE = 256, /* half-open ones of dead servers too */
+    MOST_TELLING = 64 << 20  /* bytes of them */
 };
 static const uint64_t AGAIN_NS = 1000000000; /* after the disk refused */
 static const double HOUSEKEEPING_SECONDS = 1;
@@ -142,18 +143,27 @@ static void commit(struct async_worker *w, uint64_t before)
     w->commit_ns = now + (failed ? AGAIN_NS : busy ? now - before : 0);
 }
 
+/* Results whose callbacks wait stand in the way of more of them; runs at work may still add
+ * theirs. */
+static bool may_begin(const struct async_worker *w, enum queue_line line)
+{
+    if (w->quiesced || w->failing)
+        return false;
+    if (line == LINE_CALLBACK)
+        return w->telling < MOST_TELLING;
+    return w->batch.n < MOST_CHANGES && w->held < MOST_HELD &&
+           w->queue.line[LINE_CALLBACK].bytes < w->settings.bytes;
+}
+
 static void begin_due(struct async_worker *w, uint64_t now)
 {
     struct queue_entry *e;
 
     if (w->failing && w->batch.n == 0 && now >= w->commit_ns)
         tell_failing(w, false); /* the next change shows whether it is so */
-    if (w->quiesced || w->failing)
-        return;
-    while (w->batch.n < MOST_CHANGES && w->held < MOST_HELD &&
-           (e = queue_next(&w->queue, LINE_RUN, now)))
+    while (may_begin(w, LINE_RUN) && (e = queue_next(&w->queue, LINE_RUN, now)))
         async_run_start(w, e);
-    while ((e = queue_next(&w->queue, LINE_CALLBACK, now)))
+    while (may_begin(w, LINE_CALLBACK) && (e = queue_next(&w->queue, LINE_CALLBACK, now)))
         async_deliver(w, e);
 }
 
@@ -166,7 +176,7 @@ static void tell_gauges(struct async_worker *w)
     gauge[ASYNC_RETRYING] = q->tried_before;
     gauge[ASYNC_RUNNING] = q->line[LINE_RUN].at_work;
     gauge[ASYNC_CALLBACKS] = (int64_t)q->line[LINE_CALLBACK].n + q->line[LINE_CALLBACK].at_work;
-    gauge[ASYNC_BYTES] = q->bytes;
+    gauge[ASYNC_BYTES] = queue_bytes(q);
     gauge[ASYNC_KEPT_BYTES] = w->store ? store_kept(w->store) : 0;
 }
 
@@ -174,8 +184,10 @@ static uint64_t wakes(const struct async_worker *w)
 {
     uint64_t at = w->batch.n || w->failing ? w->commit_ns : QUEUE_NEVER;
 
-    for (int line = 0; !w->quiesced && !w->failing && line < QUEUE_LINES; line++) {
-        uint64_t due = queue_wakes(&w->queue, (enum queue_line)line);
+    for (int line = 0; line < QUEUE_LINES; line++) {
+        uint64_t due = may_begin(w, (enum queue_line)line)
+                           ? queue_wakes(&w->queue, (enum queue_line)line)
+                           : QUEUE_NEVER; /* a change comes first */
 
         at = due < at ? due : at;
     }

@@ -36,6 +36,7 @@ struct async_worker {
     unsigned accepting;      /* calls in the batch */
     int64_t accepting_bytes; /* of them */
     size_t held;             /* bytes of results in the batch */
+    int64_t telling;         /* bytes of callbacks at work */
     struct upstreams *upstreams;
     struct curl_loop *curls; /* NULL before the first callback */
     struct async_run *runs;

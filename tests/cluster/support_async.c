@@ -121,6 +121,7 @@ void async_init_nodes(void)
              "functions:\n"
              "  record: {mode: http, command: %s}\n"
              "  hold: {command: [sleep, '0.7']}\n"
+             "  large: {command: [head, -c, 300000, /dev/zero]}\n"
              "  forge: {command: [printf, 'Status: 200 OK\\nX-Call-Id: forged\\n"
              "X-Function-Status: 1\\nX-Function-Name: forged\\nX-Duration-Seconds: 7\\n"
              "Sec-Fetch-Site: same-origin\\nHost: elsewhere\\n\\nbody'],\n"

@@ -383,6 +383,37 @@ static void test_more_than_the_queue_holds_is_429(void **state)
     free(large);
 }
 
+static bool holds_runs_back(void *unused)
+{
+    (void)unused;
+    return metric(NODE, "p2pfaas_async_bytes") > 1 << 20 &&
+           metric(NODE, "p2pfaas_async_running") == 0;
+}
+
+static void test_results_that_nobody_takes_are_bounded(void **state)
+{
+    enum { CALLS = 16, LARGE = 300000 };
+    static const char *const more[] = {"async.bytes=1MB", "async.min_wait=1h", "async.max_wait=1h",
+                                       NULL};
+    static const char *const headers[] = {"X-Callback-Url: http://127.0.0.1:1/", NULL};
+
+    (void)state;
+    begin_with(more);
+    let_nothing_run();
+    for (int i = 0; i < CALLS; i++)
+        async_call("/async-function/large", "x", headers);
+    let_run();
+    if (!wait_until(holds_runs_back, NULL, 20))
+        fail_msg("%g bytes are kept", metric(NODE, "p2pfaas_async_bytes"));
+    assert_true(metric(NODE, "p2pfaas_async_queued") > 0);
+    assert_true(metric(NODE, "p2pfaas_async_bytes") <
+                (1 << 20) + 4 * (LARGE + 1000) + CALLS * 1000);
+    expect(post_text(NODE, "/async-function/large", "x"), 429, "async.bytes");
+    assert_true(stop_node(NODE));
+    begin_with(more + 1); /* now there is room for all */
+    wait_metric(NODE, "p2pfaas_async_bytes", CALLS * (double)LARGE, 20);
+}
+
 static void test_results_are_cut_and_go_when_they_are_old(void **state)
 {
     static const char *const more[] = {"async.result=4", "async.keep=1s", NULL};
@@ -440,6 +471,7 @@ int main(int argc, char **argv)
         RUNNING(test_a_callback_does_not_administer_a_node),
         RUNNING(test_what_waits_can_be_cancelled),
         STOPPED(test_more_than_the_queue_holds_is_429),
+        STOPPED(test_results_that_nobody_takes_are_bounded),
         STOPPED(test_results_are_cut_and_go_when_they_are_old),
     };
 

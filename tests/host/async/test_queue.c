@@ -133,11 +133,15 @@ static void test_bytes_are_counted_until_it_is_over(void **state)
     (void)state;
     queue_set_bytes(&q, e, 1000);
     queue_set_bytes(&q, add(2, 0), 10);
-    assert_int_equal(q.bytes, 1010);
+    assert_int_equal(queue_bytes(&q), 1010);
+    queue_withdraw(&q, e);
+    assert_int_equal(queue_bytes(&q), 1010);
     queue_set_bytes(&q, e, 400);
-    assert_int_equal(q.bytes, 410);
+    queue_later(&q, e, LINE_CALLBACK, 0);
+    assert_int_equal(q.line[LINE_RUN].bytes, 10);
+    assert_int_equal(q.line[LINE_CALLBACK].bytes, 400);
     queue_remove(&q, e);
-    assert_int_equal(q.bytes, 10);
+    assert_int_equal(queue_bytes(&q), 10);
     assert_int_equal(queue_size(&q), 1);
     assert_null(queue_find(&q, 1));
     assert_non_null(queue_find(&q, 2));
