@@ -88,7 +88,7 @@ static void done(struct async_change *c, const char *why)
         refuse(s, w->async, 503, why);
         return;
     }
-    e = queue_add(&w->queue, s->row, LINE_RUN, 0, clock_ns());
+    e = queue_add(&w->queue, s->row, s->function, LINE_RUN, 0, clock_ns());
     if (e) {
         e->accepted_ms = s->call.accepted_ms;
         queue_set_bytes(&w->queue, e, s->cost);

@@ -53,7 +53,7 @@ int async_configure(struct async *a, const struct config *c, bool first)
     const struct async_config *from = &c->async;
     char err[P2P_ERRLEN];
     struct async_settings s = {
-        .concurrency = (uint32_t)(from->concurrency ? from->concurrency : c->node.slots),
+        .concurrency = (uint32_t)from->concurrency,
         .queue = (uint32_t)from->queue,
         .bytes = from->bytes,
         .expiry_ms = from->expiry / 1000000,

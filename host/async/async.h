@@ -49,7 +49,8 @@ enum async_gauge {
 };
 
 struct async_settings {
-    uint32_t concurrency, queue;
+    uint32_t concurrency; /* 0 = as many as the node has slots */
+    uint32_t queue;
     int64_t bytes, expiry_ms, keep_ms;
     size_t result;
     uint64_t callback_timeout_ns;

@@ -68,6 +68,30 @@ static void heap_remove(struct queue_heap *h, const struct queue_entry *e)
         sink(h, place, last);
 }
 
+/* ---- groups ---- */
+
+static struct queue_group *group_of(struct async_queue *q, const char *name)
+{
+    size_t n = strnlen(name, QUEUE_NAME - 1);
+    struct queue_group *g;
+
+    HASH_FIND(hh, q->groups, name, n, g);
+    if (g || !(g = calloc(1, sizeof(*g))))
+        return g;
+    memcpy(g->name, name, n);
+    g->limit = UINT32_MAX;
+    HASH_ADD_KEYPTR(hh, q->groups, g->name, n, g);
+    return g;
+}
+
+static void group_free(struct async_queue *q, struct queue_group *g)
+{
+    HASH_DEL(q->groups, g);
+    for (int i = 0; i < QUEUE_LINES; i++)
+        free(g->waits[i].entry);
+    free(g);
+}
+
 /* ---- entries ---- */
 
 void queue_init(struct async_queue *q)
@@ -78,6 +102,7 @@ void queue_init(struct async_queue *q)
 void queue_release(struct async_queue *q)
 {
     struct queue_entry *e, *next;
+    struct queue_group *g, *next_group;
 
     /* NOLINTNEXTLINE(clang-analyzer-*): it loses track in uthash */
     HASH_ITER(hh, q->by_row, e, next)
@@ -85,8 +110,8 @@ void queue_release(struct async_queue *q)
         HASH_DEL(q->by_row, e);
         free(e);
     }
-    for (int i = 0; i < QUEUE_LINES; i++)
-        free(q->line[i].entry);
+    HASH_ITER(hh, q->groups, g, next_group)
+    group_free(q, g);
     queue_init(q);
 }
 
@@ -117,26 +142,34 @@ static int wait_in(struct async_queue *q, struct queue_entry *e, enum queue_line
     q->line[line].bytes += e->bytes;
     e->line = (uint8_t)line;
     e->due_ns = due_ns;
-    if (heap_add(&q->line[line], e))
+    if (heap_add(&e->group->waits[line], e))
         return -1;
+    q->line[line].n++;
     e->stage = STAGE_WAITS;
     count_tried(q, e, true);
     return 0;
 }
 
-struct queue_entry *queue_add(struct async_queue *q, int64_t row, enum queue_line line,
-                              unsigned attempts, uint64_t due_ns)
+struct queue_entry *queue_add(struct async_queue *q, int64_t row, const char *group,
+                              enum queue_line line, unsigned attempts, uint64_t due_ns)
 {
     struct queue_entry *e = calloc(1, sizeof(*e));
+    struct queue_group *g = e ? group_of(q, group) : NULL;
 
-    if (!e)
-        return NULL;
-    e->row = row;
-    e->attempts = (uint16_t)attempts;
-    if (wait_in(q, e, line, due_ns)) {
+    if (!g) {
         free(e);
         return NULL;
     }
+    e->row = row;
+    e->group = g;
+    e->attempts = (uint16_t)attempts;
+    if (wait_in(q, e, line, due_ns)) {
+        if (g->entries == 0)
+            group_free(q, g);
+        free(e);
+        return NULL;
+    }
+    g->entries++;
     HASH_ADD(hh, q->by_row, row, sizeof(e->row), e);
     return e;
 }
@@ -157,22 +190,37 @@ void queue_set_bytes(struct async_queue *q, struct queue_entry *e, int64_t bytes
 
 static void leave(struct async_queue *q, struct queue_entry *e)
 {
-    heap_remove(&q->line[e->line], e);
+    heap_remove(&e->group->waits[e->line], e);
+    q->line[e->line].n--;
     count_tried(q, e, false);
+}
+
+/* When the first of a group may be next. */
+static uint64_t ready_ns(const struct queue_group *g, enum queue_line line)
+{
+    const struct queue_heap *h = &g->waits[line];
+
+    if (h->n == 0 || (line == LINE_RUN && g->at_work >= g->limit))
+        return QUEUE_NEVER;
+    return line == LINE_RUN && g->paused_until_ns > h->entry[0]->due_ns ? g->paused_until_ns
+                                                                        : h->entry[0]->due_ns;
 }
 
 struct queue_entry *queue_next(struct async_queue *q, enum queue_line line, uint64_t now_ns)
 {
-    struct queue_heap *h = &q->line[line];
-    struct queue_entry *e;
+    struct queue_entry *e = NULL;
 
-    if (h->n == 0 || h->at_work >= h->limit || h->paused_until_ns > now_ns ||
-        h->entry[0]->due_ns > now_ns)
+    if (q->line[line].n == 0 || q->line[line].at_work >= q->line[line].limit)
         return NULL;
-    e = h->entry[0];
+    for (struct queue_group *g = q->groups; g; g = g->hh.next)
+        if (ready_ns(g, line) <= now_ns && (!e || is_before(g->waits[line].entry[0], e)))
+            e = g->waits[line].entry[0];
+    if (!e)
+        return NULL;
     leave(q, e);
     e->stage = STAGE_AT_WORK;
-    h->at_work++;
+    q->line[line].at_work++;
+    e->group->at_work += line == LINE_RUN;
     return e;
 }
 
@@ -185,6 +233,7 @@ void queue_withdraw(struct async_queue *q, struct queue_entry *e)
 void queue_ended(struct async_queue *q, struct queue_entry *e)
 {
     q->line[e->line].at_work--;
+    e->group->at_work -= e->line == LINE_RUN;
     e->stage = STAGE_ENDED;
 }
 
@@ -200,21 +249,28 @@ void queue_remove(struct async_queue *q, struct queue_entry *e)
     queue_set_bytes(q, e, 0);
     /* NOLINTNEXTLINE(clang-analyzer-*): it loses track in uthash */
     HASH_DEL(q->by_row, e);
+    if (--e->group->entries == 0)
+        group_free(q, e->group);
     free(e);
 }
 
 /* ---- when ---- */
 
-void queue_pause(struct async_queue *q, enum queue_line line, uint64_t until_ns)
+void queue_pause(struct queue_group *g, uint64_t until_ns)
 {
-    q->line[line].paused_until_ns = until_ns;
+    g->paused_until_ns = until_ns;
 }
 
 uint64_t queue_wakes(const struct async_queue *q, enum queue_line line)
 {
-    const struct queue_heap *h = &q->line[line];
+    uint64_t at = QUEUE_NEVER;
 
-    if (h->n == 0 || h->at_work >= h->limit)
+    if (q->line[line].n == 0 || q->line[line].at_work >= q->line[line].limit)
         return QUEUE_NEVER;
-    return h->entry[0]->due_ns > h->paused_until_ns ? h->entry[0]->due_ns : h->paused_until_ns;
+    for (const struct queue_group *g = q->groups; g; g = g->hh.next) {
+        uint64_t ready = ready_ns(g, line);
+
+        at = ready < at ? ready : at;
+    }
+    return at;
 }

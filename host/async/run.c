@@ -150,18 +150,19 @@ static uint64_t doubled_ms(uint64_t ms, unsigned times, uint64_t most)
     return (ms < most ? ms : most) * 1000000;
 }
 
-/* Where there is no room the next call would find none either, so all wait; this one longer, so
- * that it does not stand in the way of calls of other functions. */
+/* Where one of a function finds no room its next would find none either, so they all wait, this
+ * one longer. */
 static void wait_to_run(struct async_run *r, bool all)
 {
     struct async_worker *w = r->worker;
     struct queue_entry *e = r->entry;
+    struct queue_group *g = e->group;
     uint64_t now = clock_ns(), most_ms = w->settings.retry.max_wait_ns / 1000000;
 
     async_count(w, ASYNC_NO_ROOM);
     if (all) {
-        queue_pause(&w->queue, LINE_RUN, now + doubled_ms(NO_ROOM_MS, w->crowded, MOST_PAUSE_MS));
-        w->crowded += w->crowded < 16;
+        queue_pause(g, now + doubled_ms(NO_ROOM_MS, g->refused, MOST_PAUSE_MS));
+        g->refused += g->refused < 16;
     }
     queue_ended(&w->queue, e);
     queue_later(&w->queue, e, LINE_RUN, now + doubled_ms(NO_ROOM_MS, e->refusals, most_ms));
@@ -201,8 +202,8 @@ static void on_answer(struct async_run *r, enum call_result how)
                              : "async.expiry passed before there was room to run it");
         return;
     }
-    w->crowded = 0;
-    queue_pause(&w->queue, LINE_RUN, 0);
+    r->entry->group->refused = 0;
+    queue_pause(r->entry->group, 0);
     r->entry->refusals = 0;
     if (!ran) {
         snprintf(error, sizeof(error), "the node refuses it with %d", status);

@@ -35,8 +35,8 @@ const char *const store_sql[SQL_STATEMENTS] = {
                      "  ?6 + length(result_headers) + min(length(result), ?5) END,"
                      " over = CASE ?2 WHEN 1 THEN NULL ELSE ?4 END"
                      " WHERE row = ?1 AND callback_state = 1 RETURNING bytes",
-    [SQL_EACH_OPEN] = "SELECT row, accepted, due, bytes, state, attempts, callback_attempts"
-                      " FROM call WHERE over IS NULL ORDER BY row",
+    [SQL_EACH_OPEN] = "SELECT row, accepted, due, bytes, state, attempts, callback_attempts,"
+                      " function FROM call WHERE over IS NULL ORDER BY row",
     [SQL_REQUEST] = "SELECT target, headers, body FROM call WHERE row = ?1 AND state = 0",
 #define FOUND                                                                                      \
     "SELECT row, state, callback_state, attempts, callback_attempts, accepted, due, finished,"     \

@@ -77,6 +77,7 @@ struct store_open_call {
     int64_t row, accepted_ms, due_ms, bytes;
     bool tells; /* it has run; its callback is open */
     unsigned attempts;
+    const char *function;
 };
 int store_each_open(struct async_store *s, void (*f)(void *ctx, const struct store_open_call *c),
                     void *ctx);

@@ -59,6 +59,7 @@ int store_each_open(struct async_store *s, void (*f)(void *ctx, const struct sto
 
     while ((rc = sqlite3_step(each)) == SQLITE_ROW) {
         bool tells = sqlite3_column_int(each, 4) != STORE_OPEN;
+        const char *function = (const char *)sqlite3_column_text(each, 7);
         const struct store_open_call c = {
             .row = sqlite3_column_int64(each, 0),
             .accepted_ms = sqlite3_column_int64(each, 1),
@@ -66,6 +67,7 @@ int store_each_open(struct async_store *s, void (*f)(void *ctx, const struct sto
             .bytes = sqlite3_column_int64(each, 3),
             .tells = tells,
             .attempts = (unsigned)sqlite3_column_int(each, tells ? 6 : 5),
+            .function = function ? function : "",
         };
 
         f(ctx, &c);

@@ -68,7 +68,7 @@ static void take_up(void *ctx, const struct store_open_call *c)
     /* Whatever the clock did meanwhile. */
     if (ms > 0)
         wait = (uint64_t)ms < most / 1000000 ? (uint64_t)ms * 1000000 : most;
-    e = queue_add(&w->queue, c->row, c->tells ? LINE_CALLBACK : LINE_RUN, c->attempts,
+    e = queue_add(&w->queue, c->row, c->function, c->tells ? LINE_CALLBACK : LINE_RUN, c->attempts,
                   clock_ns() + wait);
     if (!e) {
         log_event(LOG_ERROR, "a kept call waits for the next start", LOG_STR("why", "memory"));
@@ -155,12 +155,31 @@ static bool may_begin(const struct async_worker *w, enum queue_line line)
            w->queue.line[LINE_CALLBACK].bytes < w->settings.bytes;
 }
 
+/* As many run as the node has slots, and of each function as it has; both may change. */
+static void limit_runs(struct async_worker *w)
+{
+    uint32_t most = w->settings.concurrency;
+    struct node *n = w->node;
+
+    w->queue.line[LINE_RUN].limit = most ? most : n->slots.limit;
+    w->queue.line[LINE_CALLBACK].limit = CALLBACKS_AT_ONCE;
+    for (struct queue_group *g = w->queue.groups; g; g = g->hh.next) {
+        uint32_t slots;
+
+        if (!g->id)
+            g->id = function_names_find(&n->names, g->name);
+        slots = n->share[g->id].limit;
+        g->limit = slots ? slots : UINT32_MAX;
+    }
+}
+
 static void begin_due(struct async_worker *w, uint64_t now)
 {
     struct queue_entry *e;
 
     if (w->failing && w->batch.n == 0 && now >= w->commit_ns)
         tell_failing(w, false); /* the next change shows whether it is so */
+    limit_runs(w);
     while (may_begin(w, LINE_RUN) && (e = queue_next(&w->queue, LINE_RUN, now)))
         async_run_start(w, e);
     while (may_begin(w, LINE_CALLBACK) && (e = queue_next(&w->queue, LINE_CALLBACK, now)))
@@ -244,8 +263,6 @@ static void on_second(struct ev_loop *loop, ev_timer *t, int events)
 void async_worker_configure(struct async_worker *w, const struct async_settings *s)
 {
     w->settings = *s;
-    w->queue.line[LINE_RUN].limit = s->concurrency;
-    w->queue.line[LINE_CALLBACK].limit = CALLBACKS_AT_ONCE;
 }
 
 struct async_worker *async_worker_new(struct async *a)

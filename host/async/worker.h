@@ -32,7 +32,6 @@ struct async_worker {
     uint64_t commit_ns; /* not before */
     bool failing;       /* the last commit failed */
     bool quiesced;
-    unsigned crowded;        /* runs refused in a row */
     unsigned accepting;      /* calls in the batch */
     int64_t accepting_bytes; /* of them */
     size_t held;             /* bytes of results in the batch */

@@ -120,7 +120,7 @@ void async_init_nodes(void)
     snprintf(async_config, sizeof(async_config),
              "functions:\n"
              "  record: {mode: http, command: %s}\n"
-             "  hold: {command: [sleep, '0.7']}\n"
+             "  hold: {command: [sleep, '0.7'], slots: 1}\n"
              "  large: {command: [head, -c, 300000, /dev/zero]}\n"
              "  forge: {command: [printf, 'Status: 200 OK\\nX-Call-Id: forged\\n"
              "X-Function-Status: 1\\nX-Function-Name: forged\\nX-Duration-Seconds: 7\\n"

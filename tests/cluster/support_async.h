@@ -1,6 +1,6 @@
 /*
  * support_async.h - nodes that keep calls, with a function `record` that notes what it ran
- * (support_hooks.h), `hold`, that takes its time, `large`, that answers 300 kB, and `forge`,
+ * (support_hooks.h), `hold`, that takes its time in one slot, `large`, that answers 300 kB, and `forge`,
  * that claims what only the node tells of a call; calls to them and how they stand.
  */
 #ifndef TESTS_CLUSTER_SUPPORT_ASYNC_H

@@ -225,6 +225,22 @@ static void test_to_find_no_room_is_no_attempt(void **state)
     assert_int_equal(hooks_runs(async_notes, "patient"), 1);
 }
 
+static void test_a_function_with_few_slots_holds_up_no_other(void **state)
+{
+    const char *last = "", *id;
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        last = async_call("/async-function/hold", "x", NULL);
+    for (int i = 0; i < 3; i++) {
+        id = async_call("/async-function/record", "quick", NULL);
+        wait_state(id, "\"state\":\"done\"");
+    }
+    wait_state(last, "\"state\":\"queued\"");
+    assert_true(metric(NODE, "p2pfaas_async_no_room_total") == 0);
+    expect(async_cancel_call(last), 202, NULL);
+}
+
 static void test_a_call_that_never_finds_room_fails(void **state)
 {
     static const char *const more[] = {"async.expiry=1s", NULL};
@@ -464,6 +480,7 @@ int main(int argc, char **argv)
         RUNNING(test_when_no_attempt_is_left_the_last_answer_is_the_result),
         STOPPED(test_retry_after_counts_instead_of_the_wait),
         RUNNING(test_to_find_no_room_is_no_attempt),
+        RUNNING(test_a_function_with_few_slots_holds_up_no_other),
         STOPPED(test_a_call_that_never_finds_room_fails),
         RUNNING(test_a_callback_is_tried_until_it_is_taken),
         RUNNING(test_a_callback_that_nobody_takes_is_given_up),

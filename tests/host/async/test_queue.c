@@ -31,7 +31,7 @@ static int teardown(void **state)
 
 static struct queue_entry *add(int64_t row, uint64_t due)
 {
-    struct queue_entry *e = queue_add(&q, row, LINE_RUN, 0, due);
+    struct queue_entry *e = queue_add(&q, row, "f", LINE_RUN, 0, due);
 
     assert_non_null(e);
     return e;
@@ -114,16 +114,43 @@ static void test_one_that_has_ended_is_not_next_until_it_waits_again(void **stat
     assert_ptr_equal(queue_next(&q, LINE_CALLBACK, 1000), e);
 }
 
-static void test_a_pause_holds_one_line_back(void **state)
+static void test_a_pause_holds_the_runs_of_one_group_back(void **state)
 {
+    struct queue_entry *e;
+
     (void)state;
-    add(1, 10);
-    queue_add(&q, 2, LINE_CALLBACK, 3, 10);
-    queue_pause(&q, LINE_RUN, 100);
+    e = add(1, 10);
+    queue_add(&q, 3, "g", LINE_RUN, 0, 11);
+    queue_add(&q, 2, "f", LINE_CALLBACK, 3, 10);
+    queue_pause(e->group, 100);
+    next_is(3, 99);
     assert_null(queue_next(&q, LINE_RUN, 99));
     assert_int_equal(queue_wakes(&q, LINE_RUN), 100);
     assert_non_null(queue_next(&q, LINE_CALLBACK, 99));
     next_is(1, 100);
+}
+
+static void test_a_group_at_its_limit_holds_up_no_other(void **state)
+{
+    struct queue_entry *first;
+
+    (void)state;
+    q.line[LINE_RUN].limit = 10;
+    for (int64_t row = 1; row <= 100; row++)
+        add(row, 0);
+    q.groups->limit = 2;
+    queue_add(&q, 200, "g", LINE_RUN, 0, 50);
+    first = next_is(1, 60);
+    next_is(2, 60);
+    next_is(200, 60);
+    assert_null(queue_next(&q, LINE_RUN, 60));
+    assert_int_equal(queue_wakes(&q, LINE_RUN), QUEUE_NEVER);
+    queue_ended(&q, first);
+    assert_int_equal(queue_wakes(&q, LINE_RUN), 0);
+    next_is(3, 60);
+    assert_null(queue_next(&q, LINE_RUN, 60));
+    queue_later(&q, first, LINE_CALLBACK, 0); /* of callbacks it has no limit */
+    assert_ptr_equal(queue_next(&q, LINE_CALLBACK, 60), first);
 }
 
 static void test_bytes_are_counted_until_it_is_over(void **state)
@@ -191,7 +218,7 @@ static void test_a_thousand_random_steps_are_those_of_a_list(void **state)
             due[row] = 0;
         } else if (!e) {
             due[row] = 1 + random_below(&random, 50);
-            add(row, due[row]);
+            assert_non_null(queue_add(&q, row, row % 3 ? "f" : "g", LINE_RUN, 0, due[row]));
         }
     }
 }
@@ -205,7 +232,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_more_are_at_work_than_the_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_has_ended_is_not_next_until_it_waits_again,
                                         setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_pause_holds_one_line_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_pause_holds_the_runs_of_one_group_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_group_at_its_limit_holds_up_no_other, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_bytes_are_counted_until_it_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_waits_can_be_withdrawn_and_put_back, setup,
                                         teardown),
