@@ -197,9 +197,12 @@ struct function_config {
     int64_t output;           /* most bytes of an answer; 0 = limits.body */
     int64_t start_timeout;    /* http: until it accepts connections, 10s */
     bool idempotent;          /* may be run again when it is unknown whether it ran */
-    const char *url;          /* of runtime http; "" = http://NAME:8080 */
-    int64_t slots;            /* its jobs that run at once; 0 = as many as node.slots */
-    const char *scheduler;    /* text of the key, "" when it was a map; what it says: */
+    int64_t retry_attempts;   /* of its accepted calls, as async.* has them; 0 and "" = those */
+    const char *retry_codes;
+    int64_t retry_min_wait, retry_max_wait;
+    const char *url;       /* of runtime http; "" = http://NAME:8080 */
+    int64_t slots;         /* its jobs that run at once; 0 = as many as node.slots */
+    const char *scheduler; /* text of the key, "" when it was a map; what it says: */
     struct scheduler_choice own;
     /* Of runtime docker; image, memory, cpu, read_only and replicas of openfaas too. */
     const char *image, *network; /* network "" = Docker's bridge */
@@ -258,7 +261,8 @@ bool config_is_function_name(const char *name);
 /* Is "NAME=value" a setting, as in "P2PFAAS_NODE_PORT=18081"?  Others that begin with P2PFAAS_
  * are of somebody else: Kubernetes makes some for a service of that name. */
 bool config_is_variable(const char *entry);
-/* Would the one run as the other does?  Its slots and its scheduler are no part of that. */
+/* Would the one run as the other does?  Its slots, its scheduler and how its accepted calls are
+ * tried again are no part of that. */
 bool config_same_function(const struct function_config *a, const struct function_config *b);
 bool config_same_parameters(const struct pairs *a, const struct pairs *b);
 bool config_same_choice(const struct scheduler_choice *a, const struct scheduler_choice *b);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/async/retry.h"
 #include "host/config_yaml.h"
 #include "host/url.h"
 
@@ -44,6 +45,14 @@ static const struct p2p_param function_keys[] = {
              "http and docker: time until it accepts connections"),
     BOOL(struct function_config, idempotent, false,
          "may be run again when it is unknown whether it ran"),
+    INT(struct function_config, retry_attempts, 0, 0, 1000,
+        "runs of a call at /async-function/; 0: async.attempts"),
+    STRING(struct function_config, retry_codes, "",
+           "statuses after which such a call runs again; empty: async.codes"),
+    DURATION(struct function_config, retry_min_wait, 0, 0, HOUR,
+             "the most that is waited before its second run; 0s: async.min_wait"),
+    DURATION(struct function_config, retry_max_wait, 0, 0, 24 * HOUR,
+             "the most before any run; 0s: async.max_wait"),
     INT(struct function_config, slots, 0, 0, 65536,
         "its jobs that run here at once; 0: as many as node.slots"),
     STRING(struct function_config, scheduler, "",
@@ -140,12 +149,30 @@ static int check_url(const struct function_config *f, char err[P2P_ERRLEN])
     return -1;
 }
 
+static int check_retry(const struct function_config *f, char err[P2P_ERRLEN])
+{
+    char why[P2P_ERRLEN];
+    struct retry_codes codes;
+
+    if (retry_codes_read(&codes, f->retry_codes, why) == 0)
+        return 0;
+    snprintf(err, P2P_ERRLEN, "functions.%s.retry_codes: %.180s", f->name, why);
+    return -1;
+}
+
+/* The program has nothing to do with it: it is what the node makes of the function's calls. */
+static bool is_of_node(const char *key)
+{
+    return strcmp(key, "slots") == 0 || strcmp(key, "scheduler") == 0 ||
+           strncmp(key, "retry_", 6) == 0;
+}
+
 int config_check_function(struct function_config *f, char err[P2P_ERRLEN])
 {
     bool says_port = f->runtime == FUNCTION_DOCKER ||
                      (f->runtime == FUNCTION_PROCESS && f->mode == FUNCTION_HTTP);
 
-    if (config_finish_choice(f, err))
+    if (config_finish_choice(f, err) || check_retry(f, err))
         return -1;
 
     for (char **s = f->environment; s && *s && says_port; s++)
@@ -250,7 +277,7 @@ bool config_same_function(const struct function_config *a, const struct function
         !same_list(a->environment, b->environment) || !same_list(a->secrets, b->secrets))
         return false;
     for (const struct p2p_param *p = function_keys; p->name; p++) {
-        if (strcmp(p->name, "slots") == 0 || strcmp(p->name, "scheduler") == 0)
+        if (is_of_node(p->name))
             continue;
         if (p->type == P2P_STRING) {
             const char *const *s = (const void *)((const char *)a + p->offset);

@@ -8,6 +8,7 @@
 #include "host/config_yaml.h"
 
 #define OWN "p2pfaas."
+#define RETRY "com.openfaas.retry."
 
 static const char created_at[] = "createdAt";
 /* What the node adds to the annotations that it shows. */
@@ -279,6 +280,16 @@ static int tell_secrets(struct reading *r)
                : 0;
 }
 
+/* attempts, codes, min_wait, max_wait: as the keys are called. */
+static int take_retry(struct reading *r, const char *annotation, const char *value)
+{
+    char key[64], place[96];
+
+    snprintf(key, sizeof(key), "retry_%s", annotation + strlen(RETRY));
+    snprintf(place, sizeof(place), "annotations %.60s: ", annotation);
+    return set(r, key, value, place);
+}
+
 static int take_annotation(struct reading *r, const char *key, const char *value)
 {
     static const char *const more[] = {"command", NULL};
@@ -286,6 +297,8 @@ static int take_annotation(struct reading *r, const char *key, const char *value
     char why[P2P_ERRLEN];
     const char *near;
 
+    if (strncmp(key, RETRY, strlen(RETRY)) == 0)
+        return take_retry(r, key, value);
     if (strncmp(key, OWN, strlen(OWN)) != 0 || is_one_of(shown_only, key))
         return 0;
     if (strcmp(own, "command") == 0)

@@ -69,6 +69,7 @@ void node_take_functions(struct node *n, struct function_table *t)
             log_event(LOG_ERROR, "function cannot be run", LOG_STR("function", f->config->name),
                       LOG_STR("why", f->error));
     }
+    async_take_functions(&n->async, t);
     n->functions = t;
     function_table_unref(old);
     tell_shards(n);

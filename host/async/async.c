@@ -21,6 +21,7 @@ void async_release(struct async *a)
 {
     async_stop(a);
     free(a->folder);
+    free(a->functions);
     pthread_mutex_destroy(&a->lock);
 }
 
@@ -60,12 +61,12 @@ int async_configure(struct async *a, const struct config *c, bool first)
         .keep_ms = from->keep / 1000000,
         .result = (size_t)from->result,
         .callback_timeout_ns = (uint64_t)from->callback_timeout,
-        .retry = {.attempts = (unsigned)from->attempts,
-                  .min_wait_ns = (uint64_t)from->min_wait,
-                  .max_wait_ns = (uint64_t)from->max_wait},
+        .retry.policy = {.attempts = (unsigned)from->attempts,
+                         .min_wait_ns = (uint64_t)from->min_wait,
+                         .max_wait_ns = (uint64_t)from->max_wait},
     };
 
-    retry_codes_read(&s.codes, from->codes, err); /* it was checked when it was read */
+    retry_codes_read(&s.retry.codes, from->codes, err); /* it was checked when it was read */
     pthread_mutex_lock(&a->lock);
     a->settings = s;
     if (a->started && !a->ended && !a->posted) {
@@ -75,6 +76,57 @@ int async_configure(struct async *a, const struct config *c, bool first)
     }
     pthread_mutex_unlock(&a->lock);
     return first ? configure_first(a, c) : 0;
+}
+
+static bool has_rules(const struct function_config *f)
+{
+    return f->retry_attempts || f->retry_codes[0] || f->retry_min_wait || f->retry_max_wait;
+}
+
+static void read_rules(struct async_function *to, const struct function_config *f)
+{
+    char err[P2P_ERRLEN];
+
+    snprintf(to->name, sizeof(to->name), "%s", f->name);
+    to->retry.policy = (struct retry_policy){.attempts = (unsigned)f->retry_attempts,
+                                             .min_wait_ns = (uint64_t)f->retry_min_wait,
+                                             .max_wait_ns = (uint64_t)f->retry_max_wait};
+    to->retry.has_codes = f->retry_codes[0] != '\0';
+    retry_codes_read(&to->retry.codes, f->retry_codes, err); /* it was checked */
+}
+
+void async_take_functions(struct async *a, const struct function_table *t)
+{
+    struct async_function *list, *before;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < t->n; i++)
+        n += has_rules(t->entries[i].config);
+    list = n ? calloc(n, sizeof(*list)) : NULL;
+    if (n && !list) {
+        log_event(LOG_ERROR, "functions keep the retry_… that they had", LOG_STR("why", "memory"));
+        return;
+    }
+    n = 0;
+    for (unsigned i = 0; i < t->n; i++)
+        if (has_rules(t->entries[i].config))
+            read_rules(&list[n++], t->entries[i].config);
+    pthread_mutex_lock(&a->lock);
+    before = a->functions;
+    a->functions = list;
+    a->n_functions = n;
+    pthread_mutex_unlock(&a->lock);
+    free(before);
+}
+
+void async_rules(struct async *a, const char *function, struct retry_rules *out)
+{
+    pthread_mutex_lock(&a->lock);
+    *out = a->settings.retry;
+    for (unsigned i = 0; i < a->n_functions; i++)
+        if (strcmp(a->functions[i].name, function) == 0)
+            retry_rules_merge(out, &a->functions[i].retry);
+    pthread_mutex_unlock(&a->lock);
 }
 
 int async_start(struct async *a, char err[P2P_ERRLEN])

@@ -22,6 +22,7 @@
 
 struct node;
 struct async_worker;
+struct function_table;
 
 enum async_count {
     ASYNC_ACCEPTED,
@@ -54,8 +55,13 @@ struct async_settings {
     int64_t bytes, expiry_ms, keep_ms;
     size_t result;
     uint64_t callback_timeout_ns;
-    struct retry_policy retry;
-    struct retry_codes codes;
+    struct retry_rules retry;
+};
+
+/* Of a function that has rules of its own. */
+struct async_function {
+    char name[64];
+    struct retry_own retry;
 };
 
 struct async {
@@ -63,8 +69,10 @@ struct async {
     char *folder;                    /* node.data_dir; NULL = no calls are accepted */
     struct http_limits limits;       /* of a call and its result */
     struct upstream_limits upstream; /* of requests to the node itself */
-    pthread_mutex_t lock;            /* of settings, started, ended, posted */
+    pthread_mutex_t lock;            /* of settings, functions, started, ended, posted */
     struct async_settings settings;
+    struct async_function *functions;
+    unsigned n_functions;
     bool started, ended, posted;
     struct clerk thread;
     struct task configured, quiesce, close;
@@ -77,6 +85,8 @@ struct async {
 void async_init(struct async *a, struct node *n);
 /* `first` before the first call: 0, or -1 (memory); then after each reload. */
 int async_configure(struct async *a, const struct config *c, bool first);
+/* Takes the rules that functions have of their own, after each change of them. */
+void async_take_functions(struct async *a, const struct function_table *t);
 /* Goes on with what a node before this one has left. */
 void async_resume(struct async *a);
 /* Nothing more is begun. */
@@ -84,6 +94,9 @@ void async_quiesce(struct async *a);
 /* Puts back what is open and ends the thread.  Nothing happens the second time. */
 void async_stop(struct async *a);
 void async_release(struct async *a);
+
+/* How calls of this function are tried again.  [any thread] */
+void async_rules(struct async *a, const char *function, struct retry_rules *out);
 
 /* Starts the thread unless it runs: 0 or -1 with a reason.  [any thread] */
 int async_start(struct async *a, char err[P2P_ERRLEN]);

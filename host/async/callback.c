@@ -91,13 +91,13 @@ static void end(struct async_delivery *d, bool told, const char *why)
     d->when_ms = async_now_ms();
     if (told) {
         d->state = CALLBACK_TOLD;
-    } else if (e->attempts >= w->settings.retry.attempts) {
+    } else if (e->attempts >= w->settings.retry.policy.attempts) {
         d->state = CALLBACK_GIVEN_UP;
         log_event(LOG_WARN, "a callback is given up", LOG_STR("url", d->url.data),
                   LOG_INT("attempts", e->attempts), LOG_STR("why", why));
     } else {
         d->state = CALLBACK_OPEN;
-        d->wait_ns = async_wait_ns(w, e->attempts);
+        d->wait_ns = async_wait_ns(w, &w->settings.retry.policy, e->attempts);
         d->when_ms += (int64_t)(d->wait_ns / 1000000);
         async_count(w, ASYNC_CALLBACK_RETRIES);
     }
@@ -220,7 +220,8 @@ void async_deliver(struct async_worker *w, struct queue_entry *e)
 
     if (!d) {
         queue_ended(&w->queue, e);
-        queue_later(&w->queue, e, LINE_CALLBACK, clock_ns() + async_wait_ns(w, 1));
+        queue_later(&w->queue, e, LINE_CALLBACK,
+                    clock_ns() + async_wait_ns(w, &w->settings.retry.policy, 1));
         return;
     }
     if (begin(d, &why)) {

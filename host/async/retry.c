@@ -37,6 +37,22 @@ bool retry_codes_have(const struct retry_codes *codes, int status)
            codes->bits[status / 64] & UINT64_C(1) << status % 64;
 }
 
+void retry_rules_merge(struct retry_rules *rules, const struct retry_own *own)
+{
+    struct retry_policy *p = &rules->policy;
+
+    if (own->policy.attempts)
+        p->attempts = own->policy.attempts;
+    if (own->policy.min_wait_ns)
+        p->min_wait_ns = own->policy.min_wait_ns;
+    if (own->policy.max_wait_ns)
+        p->max_wait_ns = own->policy.max_wait_ns;
+    else if (p->max_wait_ns < own->policy.min_wait_ns)
+        p->max_wait_ns = own->policy.min_wait_ns;
+    if (own->has_codes)
+        rules->codes = own->codes;
+}
+
 uint64_t retry_wait_ns(const struct retry_policy *p, unsigned made, double unit)
 {
     uint64_t most = p->min_wait_ns;

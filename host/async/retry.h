@@ -24,6 +24,18 @@ struct retry_policy {
     unsigned attempts; /* in all, from 1 */
     uint64_t min_wait_ns, max_wait_ns;
 };
+struct retry_rules {
+    struct retry_policy policy;
+    struct retry_codes codes; /* statuses of a function after which it is called again */
+};
+/* What a function says of its own: 0, and has_codes false, are as the node's. */
+struct retry_own {
+    struct retry_policy policy;
+    struct retry_codes codes;
+    bool has_codes;
+};
+void retry_rules_merge(struct retry_rules *rules, const struct retry_own *own);
+
 /* What is waited after `made` attempts, from 1: any time up to min_wait * 2^(made-1), or to
  * max_wait if that is less.  `unit` is a random number from 0 to 1. */
 uint64_t retry_wait_ns(const struct retry_policy *p, unsigned made, double unit);

@@ -35,6 +35,7 @@ struct async_run {
     struct buf target, body;
     struct headers headers;
     struct http_response response;
+    struct retry_rules rules;
     uint64_t started_ns;
     /* Its end. */
     struct store_result result;
@@ -132,7 +133,7 @@ static void retry(struct async_run *r)
     const char *after = headers_get(&r->response.headers, "Retry-After");
     int status = r->response.status;
 
-    r->wait_ns = async_wait_ns(w, r->entry->attempts);
+    r->wait_ns = async_wait_ns(w, &r->rules.policy, r->entry->attempts);
     if (after && (status == 429 || status == 503))
         retry_after_ns(after, time(NULL), &r->wait_ns);
     r->due_ms = async_now_ms() + (int64_t)(r->wait_ns / 1000000);
@@ -157,7 +158,7 @@ static void wait_to_run(struct async_run *r, bool all)
     struct async_worker *w = r->worker;
     struct queue_entry *e = r->entry;
     struct queue_group *g = e->group;
-    uint64_t now = clock_ns(), most_ms = w->settings.retry.max_wait_ns / 1000000;
+    uint64_t now = clock_ns(), most_ms = w->settings.retry.policy.max_wait_ns / 1000000;
 
     async_count(w, ASYNC_NO_ROOM);
     if (all) {
@@ -180,13 +181,21 @@ static bool is_final(int status)
     return status >= 400 && status < 500 && status != 404 && status != 408 && status != 429;
 }
 
+/* Of a call that ran: is it to run again?  The field is that of an OpenFaaS gateway, whose own
+ * error it was, not the function's. */
+static bool has_failed(const struct async_run *r, int status)
+{
+    return status == 0 || retry_codes_have(&r->rules.codes, status) ||
+           (status >= 400 && headers_get(&r->response.headers, "X-OpenFaaS-Internal"));
+}
+
 static void on_answer(struct async_run *r, enum call_result how)
 {
     struct async_worker *w = r->worker;
     int status = how == CALL_ANSWERED ? r->response.status : 0;
     bool ran = how == CALL_ANSWERED ? wire_read_outcome(&r->response) != WIRE_REFUSED
                                     : how != CALL_NOT_SENT;
-    bool again = status == 0 || retry_codes_have(&w->settings.codes, status);
+    bool again = has_failed(r, status);
     char error[P2P_ERRLEN];
 
     if (!status)
@@ -214,7 +223,7 @@ static void on_answer(struct async_run *r, enum call_result how)
     r->entry->attempts++;
     if (!again)
         finish(r, STORE_DONE, NULL);
-    else if (r->entry->attempts < w->settings.retry.attempts)
+    else if (r->entry->attempts < r->rules.policy.attempts)
         retry(r);
     else
         finish(r, STORE_FAILED, status ? "the last attempt failed too" : r->call.err);
@@ -226,9 +235,10 @@ static void on_called(struct call *c, enum call_result how)
     struct async_worker *w = r->worker;
 
     DL_DELETE(r->worker->runs, r);
+    async_rules(w->async, r->entry->group->name, &r->rules);
     /* What a node that stops says of a call tells nothing of it: the next start runs it. */
     if (w->quiesced && (how != CALL_ANSWERED || wire_read_outcome(&r->response) == WIRE_REFUSED ||
-                        retry_codes_have(&w->settings.codes, r->response.status))) {
+                        has_failed(r, r->response.status))) {
         queue_ended(&w->queue, r->entry);
         run_free(r);
         return;

@@ -31,9 +31,9 @@ void async_count(struct async_worker *w, enum async_count which)
     w->async->count[which]++;
 }
 
-uint64_t async_wait_ns(struct async_worker *w, unsigned made)
+uint64_t async_wait_ns(struct async_worker *w, const struct retry_policy *p, unsigned made)
 {
-    return retry_wait_ns(&w->settings.retry, made, random_unit(&w->random));
+    return retry_wait_ns(p, made, random_unit(&w->random));
 }
 
 void async_drop_told(struct headers *h)
@@ -61,7 +61,7 @@ void async_forget(struct async_worker *w, struct queue_entry *e)
 static void take_up(void *ctx, const struct store_open_call *c)
 {
     struct async_worker *w = ctx;
-    uint64_t most = w->settings.retry.max_wait_ns, wait = 0;
+    uint64_t most = w->settings.retry.policy.max_wait_ns, wait = 0;
     int64_t ms = c->due_ms - async_now_ms();
     struct queue_entry *e;
 

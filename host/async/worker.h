@@ -54,7 +54,7 @@ void async_worker_free(struct async_worker *w);
 int64_t async_now_ms(void);
 void async_count(struct async_worker *w, enum async_count which);
 /* A random wait after so many attempts, in ns. */
-uint64_t async_wait_ns(struct async_worker *w, unsigned made);
+uint64_t async_wait_ns(struct async_worker *w, const struct retry_policy *p, unsigned made);
 /* Opens it unless that failed a moment ago.  0 or -1 with w->why. */
 int async_open_store(struct async_worker *w);
 /* Sends the change with the next commit. */

@@ -1,7 +1,8 @@
 /*
  * support_async.h - nodes that keep calls, with a function `record` that notes what it ran
- * (support_hooks.h), `hold`, that takes its time in one slot, `large`, that answers 300 kB, and `forge`,
- * that claims what only the node tells of a call; calls to them and how they stand.
+ * (support_hooks.h), `hold`, that takes its time in one slot, `large`, that answers 300 kB,
+ * `forge`, that claims what only the node tells of a call, `picky`, that has rules of its own for
+ * its 418, and `behind`, whose 418 is an error of a gateway; calls to them and how they stand.
  */
 #ifndef TESTS_CLUSTER_SUPPORT_ASYNC_H
 #define TESTS_CLUSTER_SUPPORT_ASYNC_H

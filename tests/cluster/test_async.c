@@ -171,6 +171,15 @@ static void test_a_status_of_the_list_is_tried_again(void **state)
     assert_int_equal(hooks_runs(async_notes, "once"), 1);
 }
 
+static void test_a_function_has_rules_of_its_own(void **state)
+{
+    (void)state;
+    wait_state(async_call("/async-function/picky", "x", NULL),
+               "\"state\":\"failed\",\"attempts\":2");
+    wait_state(async_call("/async-function/behind", "x", NULL),
+               "\"state\":\"failed\",\"attempts\":3");
+}
+
 static void test_when_no_attempt_is_left_the_last_answer_is_the_result(void **state)
 {
     char callback[80];
@@ -477,6 +486,7 @@ int main(int argc, char **argv)
         RUNNING(test_an_id_that_is_not_sane_is_replaced),
         RUNNING(test_a_node_that_keeps_nothing_says_so),
         RUNNING(test_a_status_of_the_list_is_tried_again),
+        RUNNING(test_a_function_has_rules_of_its_own),
         RUNNING(test_when_no_attempt_is_left_the_last_answer_is_the_result),
         STOPPED(test_retry_after_counts_instead_of_the_wait),
         RUNNING(test_to_find_no_room_is_no_attempt),

@@ -72,7 +72,10 @@ static void test_everything_of_an_image(void **state)
               "\"envProcess\":\"./run\",\"envVars\":{\"A\":\"${BIN} b=c\"},"
               "\"constraints\":[\"node.role == worker\"],\"secrets\":[\"key\"],"
               "\"labels\":{\"com.openfaas.scale.min\":\"1\",\"com.openfaas.scale.max\":\"5\","
-              "\"team\":\"a\"},\"annotations\":{\"topic\":\"t\",\"p2pfaas.timeout\":\"2s\"},"
+              "\"team\":\"a\"},\"annotations\":{\"topic\":\"t\",\"p2pfaas.timeout\":\"2s\","
+              "\"com.openfaas.retry.attempts\":\"3\",\"com.openfaas.retry.codes\":\"429,418\","
+              "\"com.openfaas.retry.min_wait\":\"5s\",\"com.openfaas.retry.max_wait\":\"1m\","
+              "\"com.openfaas.retry.else\":\"kept\"},"
               "\"limits\":{\"memory\":\"128Mi\",\"cpu\":\"500m\"},\"requests\":{\"memory\":"
               "\"1Mi\"},\"readOnlyRootFilesystem\":true,\"registryAuth\":\"\",\"network\":\"\"}");
     assert_string_equal(f->name, "resize");
@@ -86,6 +89,10 @@ static void test_everything_of_an_image(void **state)
     assert_int_equal(f->replicas_min, 1);
     assert_int_equal(f->replicas_max, 5);
     assert_int_equal(f->timeout, 2000000000);
+    assert_int_equal(f->retry_attempts, 3);
+    assert_string_equal(f->retry_codes, "429,418");
+    assert_int_equal(f->retry_min_wait, 5000000000);
+    assert_int_equal(f->retry_max_wait, 60000000000);
     assert_int_equal(f->memory, 128 << 20);
     assert_true(f->cpu == 0.5);
     assert_true(f->read_only);
@@ -167,6 +174,10 @@ static void test_what_is_wrong_is_told(void **state)
     refuses(WITH("\"envVars\":{\"A=B\":\"1\"}"), "'A=B' is no name of a variable");
     refuses(WITH("\"envVars\":{\"\":\"1\"}"), "'' is no name of a variable");
     refuses(WITH("\"envVars\":{\"PORT\":\"1\"}"), "environment.PORT");
+    refuses(WITH("\"annotations\":{\"com.openfaas.retry.attempts\":\"many\"}"),
+            "com.openfaas.retry.attempts: retry_attempts: 'many'");
+    refuses(WITH("\"annotations\":{\"com.openfaas.retry.codes\":\"a\"}"),
+            "retry_codes: 'a' is no list of HTTP statuses");
     refuses(WITH("\"labels\":\"a\""), "labels is no object of texts");
     refuses(WITH("\"labels\":{\"com.openfaas.scale.min\":\"many\"}"),
             "com.openfaas.scale.min: replicas_min: 'many'");

@@ -100,6 +100,29 @@ static void test_retry_after_is_read(void **state)
     assert_false(retry_after_ns("", now, &wait));
 }
 
+static void test_what_a_function_says_of_its_own_comes_first(void **state)
+{
+    struct retry_rules rules = {.policy = {10, 100, 1000}}, same = rules;
+    static const struct retry_own none;
+    struct retry_own own = {.policy = {3, 5000, 0}, .has_codes = true};
+    char err[P2P_ERRLEN];
+
+    (void)state;
+    retry_rules_merge(&same, &none);
+    assert_memory_equal(&same, &rules, sizeof(rules));
+    assert_int_equal(retry_codes_read(&own.codes, "418", err), 0);
+    retry_rules_merge(&rules, &own);
+    assert_int_equal(rules.policy.attempts, 3);
+    assert_int_equal(rules.policy.min_wait_ns, 5000);
+    assert_int_equal(rules.policy.max_wait_ns, 5000); /* not less than min_wait */
+    assert_true(retry_codes_have(&rules.codes, 418));
+    own = (struct retry_own){.policy = {0, 0, 70}};
+    retry_rules_merge(&rules, &own);
+    assert_int_equal(rules.policy.attempts, 3);
+    assert_int_equal(rules.policy.max_wait_ns, 70);
+    assert_true(retry_codes_have(&rules.codes, 418));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_codes_are_read),
         cmocka_unit_test(test_what_is_no_list_of_codes_is_told),
         cmocka_unit_test(test_retry_after_is_read),
+        cmocka_unit_test(test_what_a_function_says_of_its_own_comes_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
