@@ -2,6 +2,7 @@
  * callback.c - whoever wanted to be called back hears of the result: a POST of what the
  * function answered.  Until it got a 2xx the call is not over.
  */
+#include <curl/curl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 /* A dead host must not keep others waiting for all of the time. */
 static const uint64_t MOST_CONNECT_NS = 5000000000;
+static const uint64_t SOON_NS = 1000000000; /* when memory or the disk is short */
 enum {
     MOST_URL = 8 << 10,
     MOST_HEADERS = 256 << 10,
@@ -28,7 +30,8 @@ struct async_delivery {
     int64_t row, bytes;
     struct async_delivery *next, *prev; /* at work */
     struct curl_request request;
-    struct buf url, body, lines;
+    struct buf kept_url, body, lines;
+    char *url, *user, *password; /* of libcurl */
     struct headers headers;
     const char **line; /* into `lines` */
     /* Its end. */
@@ -43,17 +46,21 @@ static void drop_texts(struct async_delivery *d)
 {
     d->worker->telling -= d->bytes;
     d->bytes = 0;
+    buf_release(&d->kept_url);
     buf_release(&d->body);
     buf_release(&d->lines);
     headers_release(&d->headers);
     free(d->line);
+    curl_free(d->url);
+    curl_free(d->user);
+    curl_free(d->password);
     d->line = NULL;
+    d->url = d->user = d->password = NULL;
 }
 
 static void delivery_free(struct async_delivery *d)
 {
     drop_texts(d);
-    buf_release(&d->url);
     free(d);
 }
 
@@ -80,27 +87,24 @@ static void done(struct async_change *c, const char *why)
     delivery_free(d);
 }
 
-static void end(struct async_delivery *d, bool told, const char *why)
+static void end(struct async_delivery *d, enum store_callback state, const char *why)
 {
     struct async_worker *w = d->worker;
     struct queue_entry *e = d->entry;
 
     queue_ended(&w->queue, e);
-    drop_texts(d);
-    d->attempts = ++e->attempts;
+    d->state = state;
+    d->attempts = e->attempts;
     d->when_ms = async_now_ms();
-    if (told) {
-        d->state = CALLBACK_TOLD;
-    } else if (e->attempts >= w->settings.retry.policy.attempts) {
-        d->state = CALLBACK_GIVEN_UP;
-        log_event(LOG_WARN, "a callback is given up", LOG_STR("url", d->url.data),
+    if (state == CALLBACK_GIVEN_UP) {
+        log_event(LOG_WARN, "a callback is given up", LOG_STR("url", d->url ? d->url : ""),
                   LOG_INT("attempts", e->attempts), LOG_STR("why", why));
-    } else {
-        d->state = CALLBACK_OPEN;
+    } else if (state == CALLBACK_OPEN) {
         d->wait_ns = async_wait_ns(w, &w->settings.retry.policy, e->attempts);
         d->when_ms += (int64_t)(d->wait_ns / 1000000);
         async_count(w, ASYNC_CALLBACK_RETRIES);
     }
+    drop_texts(d);
     d->change = (struct async_change){.apply = apply, .done = done};
     async_commit(w, &d->change);
 }
@@ -109,12 +113,17 @@ static void on_told(struct curl_request *rq, struct buf *answer)
 {
     struct async_delivery *d = rq->owner;
     char why[P2P_ERRLEN];
-    bool told = rq->status >= 200 && rq->status < 300; /* whatever its body is */
+    enum store_callback state = CALLBACK_OPEN;
 
     (void)answer;
     DL_DELETE(d->worker->deliveries, d);
+    d->entry->attempts++;
+    if (rq->status >= 200 && rq->status < 300) /* whatever its body is */
+        state = CALLBACK_TOLD;
+    else if (d->entry->attempts >= d->worker->settings.retry.policy.attempts)
+        state = CALLBACK_GIVEN_UP;
     snprintf(why, sizeof(why), "it answers %d", rq->status);
-    end(d, told, rq->status ? why : rq->err);
+    end(d, state, rq->status ? why : rq->err);
 }
 
 /* ---- what is sent ---- */
@@ -173,34 +182,59 @@ static struct async_delivery *delivery_new(struct async_worker *w, struct queue_
     d->row = e->row;
     d->bytes = e->bytes;
     w->telling += d->bytes;
-    buf_init(&d->url, MOST_URL);
+    buf_init(&d->kept_url, MOST_URL);
     buf_init(&d->body, w->async->limits.body);
     buf_init(&d->lines, 2 * (size_t)MOST_HEADERS);
     headers_init(&d->headers, w->async->limits.headers + MOST_HEADERS);
     return d;
 }
 
-/* 0, or -1 with the reason. */
-static int begin(struct async_delivery *d, const char **why)
+/* The user and the password of the URL are not told to who reads the log. */
+static int split_url(struct async_delivery *d, const char *text)
+{
+    CURLU *url = curl_url();
+    int rc = -1;
+
+    if (!url || curl_url_set(url, CURLUPART_URL, text, 0))
+        goto end;
+    curl_url_get(url, CURLUPART_USER, &d->user, CURLU_URLDECODE);
+    curl_url_get(url, CURLUPART_PASSWORD, &d->password, CURLU_URLDECODE);
+    if (curl_url_set(url, CURLUPART_USER, NULL, 0) ||
+        curl_url_set(url, CURLUPART_PASSWORD, NULL, 0) ||
+        curl_url_get(url, CURLUPART_URL, &d->url, 0))
+        goto end;
+    rc = 0;
+end:
+    curl_url_cleanup(url);
+    return rc;
+}
+
+enum begun { BEGUN, NOT_NOW, NEVER };
+
+static enum begun begin(struct async_delivery *d, const char **why)
 {
     struct async_worker *w = d->worker;
     uint64_t limit = w->settings.callback_timeout_ns;
     const struct store_texts texts = {
-        .headers = &d->headers, .body = &d->body, .callback = &d->url};
+        .headers = &d->headers, .body = &d->body, .callback = &d->kept_url};
     struct store_found f;
     bool found;
 
-    *why = "out of memory";
     if (!w->curls && !(w->curls = curl_loop_new(w->reactor)))
-        return -1;
+        return NOT_NOW;
     if (store_find_row(w->store, d->row, &f, &texts, &found)) {
         *why = store_why(w->store);
-        return -1;
+        return store_may_recover(w->store) ? NOT_NOW : NEVER;
     }
-    if (write_lines(d, &f))
-        return -1;
+    *why = "the call is not there any more";
+    if (!found)
+        return NEVER;
+    if (split_url(d, buf_text(&d->kept_url)) || write_lines(d, &f))
+        return NOT_NOW;
     d->request =
-        (struct curl_request){.url = d->url.data,
+        (struct curl_request){.url = d->url,
+                              .user = d->user,
+                              .password = d->password,
                               .method = "POST",
                               .headers = d->line,
                               .body = d->body.data,
@@ -210,22 +244,24 @@ static int begin(struct async_delivery *d, const char **why)
                               .timeout_ns = limit,
                               .done = on_told,
                               .owner = d};
-    return curl_request_start(w->curls, &d->request);
+    return curl_request_start(w->curls, &d->request) ? NOT_NOW : BEGUN;
 }
 
 void async_deliver(struct async_worker *w, struct queue_entry *e)
 {
     struct async_delivery *d = delivery_new(w, e);
-    const char *why;
+    const char *why = "";
+    enum begun b = d ? begin(d, &why) : NOT_NOW;
 
-    if (!d) {
+    if (b == NOT_NOW) {
         queue_ended(&w->queue, e);
-        queue_later(&w->queue, e, LINE_CALLBACK,
-                    clock_ns() + async_wait_ns(w, &w->settings.retry.policy, 1));
+        queue_later(&w->queue, e, LINE_CALLBACK, clock_ns() + SOON_NS);
+        if (d)
+            delivery_free(d);
         return;
     }
-    if (begin(d, &why)) {
-        end(d, false, why);
+    if (b == NEVER) {
+        end(d, CALLBACK_GIVEN_UP, why);
         return;
     }
     DL_PREPEND(w->deliveries, d);

@@ -152,7 +152,7 @@ static bool may_begin(const struct async_worker *w, enum queue_line line)
     if (line == LINE_CALLBACK)
         return w->telling < MOST_TELLING;
     return w->batch.n < MOST_CHANGES && w->held < MOST_HELD &&
-           w->queue.line[LINE_CALLBACK].bytes < w->settings.bytes;
+           w->queue.line[LINE_CALLBACK].bytes + (int64_t)w->held < w->settings.bytes;
 }
 
 /* As many run as the node has slots, and of each function as it has; both may change. */
