@@ -11,7 +11,8 @@ static struct hooks *server;
 
 static struct told {
     unsigned n;
-    unsigned refuse;                                                    /* so many first */
+    unsigned refuse; /* so many first */
+    char login[64];
     char id[64], status[8], mine[8], body[256], name[64], duration[32]; /* of the last */
     char site[32], host[64];
 } told;
@@ -29,6 +30,7 @@ static int on_callback(void *ctx, const struct hooked *rq)
     snprintf(told.mine, sizeof(told.mine), "%s", hooked_header(rq, "X-Mine"));
     snprintf(told.body, sizeof(told.body), "%s", rq->body);
     snprintf(told.duration, sizeof(told.duration), "%s", hooked_header(rq, "X-Duration-Seconds"));
+    snprintf(told.login, sizeof(told.login), "%s", hooked_header(rq, "Authorization"));
     snprintf(told.site, sizeof(told.site), "%s", hooked_header(rq, "Sec-Fetch-Site"));
     snprintf(told.host, sizeof(told.host), "%s", hooked_header(rq, "Host"));
     status = told.n++ < told.refuse ? 500 : 204;
@@ -132,6 +134,33 @@ static void test_what_cannot_be_accepted_is_told(void **state)
     expect(get(NODE, "/async/a%20b"), 404, "no id");
     expect(async_cancel_call("nothing"), 404, "no call 'nothing' here");
     assert_true(metric(NODE, "p2pfaas_async_accepted_total") == 0);
+}
+
+/* The largest that is accepted can be run. */
+static void test_what_would_be_too_large_to_run_is_not_accepted(void **state)
+{
+    static const char *const more[] = {"limits.headers=4KB", NULL};
+    char fill[4200] = "X-Fill: ", id[64] = "";
+    const char *const headers[] = {fill, NULL};
+    struct reply r;
+    size_t len;
+
+    (void)state;
+    begin_with(more);
+    memset(fill + strlen(fill), 'x', 3500);
+    len = strlen(fill);
+    for (;;) {
+        r = send_method("POST", NODE, "/async-function/record", "fits", 4, headers);
+        if (r.status != 202)
+            break;
+        snprintf(id, sizeof(id), "%s", header(&r, "X-Call-Id"));
+        reply_free(&r);
+        len += 8;
+        memset(fill + len - 8, 'x', 8);
+    }
+    expect(r, 431, NULL);
+    assert_true(id[0] != '\0');
+    wait_state(id, "\"state\":\"done\"");
 }
 
 static void test_an_id_that_is_not_sane_is_replaced(void **state)
@@ -284,7 +313,7 @@ static void test_a_callback_is_tried_until_it_is_taken(void **state)
 
     (void)state;
     refuse(2);
-    snprintf(callback, sizeof(callback), "X-Callback-Url: http://localhost:%u/hook",
+    snprintf(callback, sizeof(callback), "X-Callback-Url: http://me:h%%3Ash@localhost:%u/hook",
              hooks_port(server));
     id = async_call("/async-function/record/dump", "tell me", headers);
     wait_state(id, "\"callback\":{\"state\":\"delivered\",\"attempts\":3}");
@@ -292,19 +321,22 @@ static void test_a_callback_is_tried_until_it_is_taken(void **state)
     assert_string_equal(t.id, id);
     assert_string_equal(t.status, "200");
     assert_string_equal(t.mine, "yes");
+    assert_string_equal(t.login, "Basic bWU6aDpzaA=="); /* me:h:sh */
     assert_non_null(strstr(t.body, "POST /dump"));
     assert_true(metric(NODE, "p2pfaas_async_callbacks_total") == 1);
 }
 
 static void test_a_callback_that_nobody_takes_is_given_up(void **state)
 {
-    static const char *const headers[] = {"X-Callback-Url: http://127.0.0.1:1/", NULL};
+    static const char *const headers[] = {"X-Callback-Url: http://me:hush@127.0.0.1:1/", NULL};
     const char *id = async_call("/async-function/record", "tell nobody", headers);
 
     (void)state;
     wait_state(id, "\"callback\":{\"state\":\"given up\",\"attempts\":3}");
     wait_state(id, "\"state\":\"done\"");
     wait_log(NODE, "a callback is given up");
+    assert_true(log_has(NODE, "http://127.0.0.1:1/"));
+    assert_false(log_has(NODE, "hush"));
     assert_true(metric(NODE, "p2pfaas_async_bytes") == 0);
 }
 
@@ -483,6 +515,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RUNNING(test_a_call_reaches_the_function_as_a_clients_would),
         RUNNING(test_what_cannot_be_accepted_is_told),
+        STOPPED(test_what_would_be_too_large_to_run_is_not_accepted),
         RUNNING(test_an_id_that_is_not_sane_is_replaced),
         RUNNING(test_a_node_that_keeps_nothing_says_so),
         RUNNING(test_a_status_of_the_list_is_tried_again),
