@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/data_dir.h"
 #include "host/log.h"
 #include "host/own_scheduler.h"
 #include "host/process.h"
@@ -119,7 +120,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
 
     memset(n, 0, sizeof(*n));
     n->owner.node = n;
-    n->inotify = n->run_dir.lock = -1;
+    n->inotify = n->run_dir.lock = n->data_lock = -1;
     n->file = file;
     n->overrides = overrides;
     n->n_overrides = n_overrides;
@@ -143,6 +144,7 @@ int node_init(struct node *n, const char *file, const char *const *overrides, un
     c = &n->config->config;
     log_configure((enum log_level)c->log.level, (enum log_format)c->log.format, c->node.id);
     if (set_identity(n, c, err) || access_init(&n->access, c, err) ||
+        data_dir_lock(c->node.data_dir, &n->data_lock, err) ||
         run_dir_make(&n->run_dir, c->node.run_dir, err))
         goto fail;
     n->catalog = catalog_new(c->plugins.folder, n->run_dir.path, err);
@@ -208,6 +210,8 @@ void node_release(struct node *n)
     learner_http_release(&n->learner_http);
     async_release(&n->async);
     run_dir_release(&n->run_dir);
+    if (n->data_lock >= 0)
+        close(n->data_lock);
     peers_release(&n->peers);
     access_release(&n->access);
     slots_release(&n->slots);

@@ -53,6 +53,7 @@ struct node {
     struct endpoint self;          /* where it listens */
     struct endpoint advertised;    /* where peers reach it */
     struct run_dir run_dir;
+    int data_lock; /* host/data_dir.h */
     struct function_names names;
     struct catalog *catalog;
     struct engine *engine; /* of all functions that have no scheduler of their own */
