@@ -148,6 +148,12 @@ void async_accept(struct exchange *x)
         end(s);
         return;
     }
+    if (x->request.body.len > a->limits.body) {
+        exchange_error(x, 413, 413, "a call that is kept has %zu bytes of body at most",
+                       a->limits.body);
+        end(s);
+        return;
+    }
     s->call.id = s->id;
     s->call.function = s->function;
     s->call.target = s->target;

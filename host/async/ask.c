@@ -167,7 +167,7 @@ static void done(struct async_change *c, const char *why)
 
     if (why) {
         exchange_error(k->x, 503, 503, "not cancelled: %s", why);
-        queue_later(&k->worker->queue, k->entry, LINE_RUN, k->entry->due_ns);
+        async_later(k->worker, k->entry, LINE_RUN, k->entry->due_ns);
     } else {
         async_count(k->worker, ASYNC_CANCELLED);
         async_forget(k->worker, k->entry);

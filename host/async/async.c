@@ -40,8 +40,9 @@ static int configure_first(struct async *a, const struct config *c)
 {
     if (c->node.data_dir[0] && !(a->folder = strdup(c->node.data_dir)))
         return -1;
-    a->limits =
-        (struct http_limits){.headers = (size_t)c->limits.headers, .body = (size_t)c->limits.body};
+    a->limits = (struct http_limits){
+        .headers = (size_t)c->limits.headers,
+        .body = c->limits.body < STORE_MOST_BODY ? (size_t)c->limits.body : STORE_MOST_BODY};
     a->upstream = (struct upstream_limits){.connections = MOST_CONNECTIONS,
                                            .waiting = MOST_CONNECTIONS,
                                            .connect_ns = (uint64_t)c->limits.connect_timeout,

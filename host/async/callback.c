@@ -79,7 +79,7 @@ static void done(struct async_change *c, const char *why)
     struct async_worker *w = d->worker;
 
     if (!why && d->state == CALLBACK_OPEN) {
-        queue_later(&w->queue, d->entry, LINE_CALLBACK, clock_ns() + d->wait_ns);
+        async_later(w, d->entry, LINE_CALLBACK, clock_ns() + d->wait_ns);
     } else if (!why) {
         async_count(w, d->state == CALLBACK_TOLD ? ASYNC_TOLD : ASYNC_NOT_TOLD);
         async_forget(w, d->entry);
@@ -255,7 +255,7 @@ void async_deliver(struct async_worker *w, struct queue_entry *e)
 
     if (b == NOT_NOW) {
         queue_ended(&w->queue, e);
-        queue_later(&w->queue, e, LINE_CALLBACK, clock_ns() + SOON_NS);
+        async_later(w, e, LINE_CALLBACK, clock_ns() + SOON_NS);
         if (d)
             delivery_free(d);
         return;

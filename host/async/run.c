@@ -76,7 +76,7 @@ static void result_is_kept(struct async_change *c, const char *why)
         } else {
             r->entry->attempts = r->entry->refusals = 0;
             queue_set_bytes(&w->queue, r->entry, r->callback_bytes);
-            queue_later(&w->queue, r->entry, LINE_CALLBACK, clock_ns());
+            async_later(w, r->entry, LINE_CALLBACK, clock_ns());
         }
     }
     run_free(r);
@@ -123,7 +123,7 @@ static void put_back_is_kept(struct async_change *c, const char *why)
     struct async_run *r = (struct async_run *)c;
 
     if (!why)
-        queue_later(&r->worker->queue, r->entry, LINE_RUN, clock_ns() + r->wait_ns);
+        async_later(r->worker, r->entry, LINE_RUN, clock_ns() + r->wait_ns);
     run_free(r);
 }
 
@@ -166,7 +166,7 @@ static void wait_to_run(struct async_run *r, bool all)
         g->refused += g->refused < 16;
     }
     queue_ended(&w->queue, e);
-    queue_later(&w->queue, e, LINE_RUN, now + doubled_ms(NO_ROOM_MS, e->refusals, most_ms));
+    async_later(w, e, LINE_RUN, now + doubled_ms(NO_ROOM_MS, e->refusals, most_ms));
     e->refusals += e->refusals < 64;
     run_free(r);
 }
@@ -255,7 +255,7 @@ void async_run_start(struct async_worker *w, struct queue_entry *e)
 
     if (!r) {
         queue_ended(&w->queue, e);
-        queue_later(&w->queue, e, LINE_RUN, clock_ns() + SOON_NS);
+        async_later(w, e, LINE_RUN, clock_ns() + SOON_NS);
         return;
     }
     r->worker = w;
@@ -270,7 +270,7 @@ void async_run_start(struct async_worker *w, struct queue_entry *e)
     if (store_read_request(w->store, r->row, &r->target, &r->headers, &r->body)) {
         if (store_may_recover(w->store)) {
             queue_ended(&w->queue, e);
-            queue_later(&w->queue, e, LINE_RUN, clock_ns() + SOON_NS);
+            async_later(w, e, LINE_RUN, clock_ns() + SOON_NS);
             run_free(r);
         } else {
             finish(r, STORE_FAILED, store_why(w->store));

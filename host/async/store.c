@@ -72,23 +72,24 @@ bool store_may_recover(const struct async_store *s)
 sqlite3_stmt *store_bind(struct async_store *s, enum store_statement which, const char *types, ...)
 {
     sqlite3_stmt *statement = s->statement[which];
+    int rc = SQLITE_OK;
     va_list args;
 
     va_start(args, types);
-    for (int i = 1; *types; i++, types++) {
+    for (int i = 1; *types && rc == SQLITE_OK; i++, types++) {
         if (*types == 'i') {
-            sqlite3_bind_int64(statement, i, va_arg(args, int64_t));
+            rc = sqlite3_bind_int64(statement, i, va_arg(args, int64_t));
         } else if (*types == 't') {
-            sqlite3_bind_text(statement, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+            rc = sqlite3_bind_text(statement, i, va_arg(args, const char *), -1, SQLITE_STATIC);
         } else {
             const void *bytes = va_arg(args, const void *);
             size_t n = va_arg(args, size_t);
 
-            sqlite3_bind_blob64(statement, i, n ? bytes : "", n, SQLITE_STATIC);
+            rc = sqlite3_bind_blob64(statement, i, n ? bytes : "", n, SQLITE_STATIC);
         }
     }
     va_end(args);
-    return statement;
+    return rc == SQLITE_OK ? statement : NULL;
 }
 
 /* One row at most is wanted: 1, 0 for none, -1.  To be reset by the caller. */
@@ -130,6 +131,20 @@ void store_rollback(struct async_store *s)
         sqlite3_step(s->statement[SQL_ROLLBACK]);
         sqlite3_reset(s->statement[SQL_ROLLBACK]);
     }
+}
+
+int store_probe(struct async_store *s)
+{
+    if (store_begin(s) == 0 &&
+        sqlite3_exec(s->db, "PRAGMA user_version = 1", NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_step(s->statement[SQL_COMMIT]) == SQLITE_DONE) {
+        sqlite3_reset(s->statement[SQL_COMMIT]);
+        return 0;
+    }
+    store_failed(s, "write");
+    sqlite3_reset(s->statement[SQL_COMMIT]);
+    store_rollback(s);
+    return -1;
 }
 
 /* ---- changes ---- */

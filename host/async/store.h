@@ -22,7 +22,10 @@ struct async_store;
 /* As the file has them: only added to. */
 enum store_state { STORE_OPEN, STORE_DONE, STORE_FAILED, STORE_CANCELLED };
 enum store_callback { CALLBACK_NONE, CALLBACK_OPEN, CALLBACK_TOLD, CALLBACK_GIVEN_UP };
-enum { STORE_OVERHEAD = 512 }; /* bytes that a call is counted with beyond its own */
+enum {
+    STORE_OVERHEAD = 512,        /* bytes that a call is counted with beyond its own */
+    STORE_MOST_BODY = 768 << 20, /* SQLite takes rows of a little less than 1 GB */
+};
 
 /* Opens FOLDER/async.db, makes it when it is not there.  One that is broken is kept beside,
  * *aside is set, and a new one made.  NULL with a reason, for instance that another process
@@ -36,6 +39,8 @@ bool store_may_recover(const struct async_store *s);
 int store_begin(struct async_store *s);
 int store_commit(struct async_store *s);
 void store_rollback(struct async_store *s);
+/* Writes what changes nothing: can the disk be written (again)? */
+int store_probe(struct async_store *s);
 
 /* A call as it is accepted. */
 struct store_call {

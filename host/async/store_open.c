@@ -133,17 +133,25 @@ static void close_file(struct async_store *s)
 /* FOLDER/async.db and its log, as async.db.broken-TIME. */
 static int put_aside(const struct async_store *s)
 {
-    static const char *const parts[] = {"-wal", ""};
     long long now = (long long)time(NULL);
-    char from[sizeof(s->file) + 8], to[sizeof(s->file) + 48];
+    char log[sizeof(s->file) + 8], log_aside[sizeof(s->file) + 48], aside[sizeof(s->file) + 48];
+    bool moved;
+    int why;
 
-    for (int i = 0; i < 2; i++) {
-        snprintf(from, sizeof(from), "%s%s", s->file, parts[i]);
-        snprintf(to, sizeof(to), "%s.broken-%lld%s", s->file, now, parts[i]);
-        if (rename(from, to) && errno != ENOENT)
-            return -1;
-    }
-    return 0;
+    snprintf(log, sizeof(log), "%s-wal", s->file);
+    snprintf(aside, sizeof(aside), "%s.broken-%lld", s->file, now);
+    snprintf(log_aside, sizeof(log_aside), "%s.broken-%lld-wal", s->file, now);
+    /* The log first: it must not stand beside a new file. */
+    moved = rename(log, log_aside) == 0;
+    if (!moved && errno != ENOENT)
+        return -1;
+    if (rename(s->file, aside) == 0)
+        return 0;
+    why = errno;
+    if (moved)
+        rename(log_aside, log);
+    errno = why;
+    return -1;
 }
 
 struct async_store *store_open(const char *folder, bool *aside, char err[P2P_ERRLEN])

@@ -39,7 +39,8 @@ extern const char *const store_sql[SQL_STATEMENTS]; /* store.c */
 
 /* Always -1; keeps the reason. */
 int store_failed(struct async_store *s, const char *doing);
-/* The statement with these: i int64_t, t text (NULL too), b pointer and size_t. */
+/* The statement with these: i int64_t, t text (NULL too), b pointer and size_t.  NULL when it
+ * cannot have them (memory), which fails where it is run. */
 sqlite3_stmt *store_bind(struct async_store *s, enum store_statement which, const char *types, ...);
 /* Runs one that gives no rows.  0 or -1. */
 int store_run(struct async_store *s, sqlite3_stmt *statement, const char *doing);

@@ -56,6 +56,13 @@ void async_forget(struct async_worker *w, struct queue_entry *e)
     queue_remove(&w->queue, e);
 }
 
+void async_later(struct async_worker *w, struct queue_entry *e, enum queue_line line,
+                 uint64_t due_ns)
+{
+    if (queue_later(&w->queue, e, line, due_ns))
+        log_event(LOG_ERROR, "a kept call waits for the next start", LOG_STR("why", "memory"));
+}
+
 /* ---- the store ---- */
 
 static void take_up(void *ctx, const struct store_open_call *c)
@@ -131,6 +138,18 @@ static void tell_failing(struct async_worker *w, bool fails)
         log_event(LOG_INFO, "kept calls can be written again");
 }
 
+/* Nothing waits to be written that would show it. */
+static void probe(struct async_worker *w, uint64_t now)
+{
+    bool failed = store_probe(w->store) != 0;
+
+    tell_failing(w, failed);
+    if (failed) {
+        async_count(w, ASYNC_COMMITS_FAILED);
+        w->commit_ns = now + AGAIN_NS;
+    }
+}
+
 /* Between two commits of a busy time as much goes to the requests as to the disk. */
 static void commit(struct async_worker *w, uint64_t before)
 {
@@ -178,7 +197,7 @@ static void begin_due(struct async_worker *w, uint64_t now)
     struct queue_entry *e;
 
     if (w->failing && w->batch.n == 0 && now >= w->commit_ns)
-        tell_failing(w, false); /* the next change shows whether it is so */
+        probe(w, now);
     limit_runs(w);
     while (may_begin(w, LINE_RUN) && (e = queue_next(&w->queue, LINE_RUN, now)))
         async_run_start(w, e);

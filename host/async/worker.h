@@ -59,6 +59,10 @@ uint64_t async_wait_ns(struct async_worker *w, const struct retry_policy *p, uns
 int async_open_store(struct async_worker *w);
 /* Sends the change with the next commit. */
 void async_commit(struct async_worker *w, struct async_change *c);
+/* One that has ended waits again, as with queue_later; without memory for it till the next
+ * start. */
+void async_later(struct async_worker *w, struct queue_entry *e, enum queue_line line,
+                 uint64_t due_ns);
 /* A call is over for the queue. */
 void async_forget(struct async_worker *w, struct queue_entry *e);
 

@@ -211,6 +211,22 @@ static void test_a_full_disk_is_told_and_loses_nothing(void **state)
     assert_true(metric(NODE, "p2pfaas_requests_total{function=\"hold\"") == 1);
 }
 
+static void test_nothing_is_begun_while_the_disk_is_full(void **state)
+{
+    (void)state;
+    wait_state(async_call("/async-function/record", "it is there", NULL), "\"state\":\"done\"");
+    let_nothing_run();
+    async_call("/async-function/record", "waits", NULL);
+    limit_files(0);
+    expect(post_text(NODE, "/async-function/record", "x"), 503, "not accepted");
+    let_run();
+    wait_metric(NODE, "p2pfaas_async_commits_failed_total", 3, 20);
+    assert_int_equal(hooks_runs(async_notes, "waits"), 0);
+    limit_files(RLIM_INFINITY);
+    wait_metric(NODE, "p2pfaas_async_done_total", 2, 20);
+    assert_int_equal(hooks_runs(async_notes, "waits"), 1);
+}
+
 static int start_all(void **state)
 {
     (void)state;
@@ -239,6 +255,7 @@ int main(int argc, char **argv)
         STOPPED(test_a_broken_file_is_kept_aside),
         STOPPED(test_calls_go_on_while_old_results_go),
         RUNNING(test_a_full_disk_is_told_and_loses_nothing),
+        RUNNING(test_nothing_is_begun_while_the_disk_is_full),
     };
 
     hooks_serve_if_asked(argc, argv);
