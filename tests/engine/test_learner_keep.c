@@ -209,8 +209,9 @@ static void *save_often(void *ctx)
     char err[P2P_ERRLEN];
     uint64_t saved = 0;
 
-    while (!c->over)
+    do /* once at least, though all be over before this thread began */
         saved += engine_learner_save(c->f->engine, path, err) == 0;
+    while (!c->over);
     return (void *)(uintptr_t)saved;
 }
 
