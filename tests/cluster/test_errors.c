@@ -287,11 +287,19 @@ static void test_a_program_that_floods_is_killed(void **state)
     expect(get(0, "/function/badhttp?do=flood"), 502, "larger than the limit");
 }
 
+static bool is_seen_to_be_gone(void *arg)
+{
+    (void)arg;
+    return log_has(0, "function=badhttp why=\"its program ended");
+}
+
+/* Its connections break first: one that is made before it has ended breaks too. */
 static void test_a_server_that_crashes_is_started_again(void **state)
 {
     (void)state;
     expect(get(0, "/function/badhttp"), 200, "well behaved");
     expect(get(0, "/function/badhttp?do=crash"), 502, NULL);
+    assert_true(wait_until(is_seen_to_be_gone, NULL, 20));
     expect(get(0, "/function/badhttp"), 200, "well behaved");
     expect(get(0, "/function/badhttp?do=half"), 502, NULL);
     expect(get(0, "/function/badhttp?do=garbage"), 502, "not HTTP");
