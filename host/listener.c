@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,25 @@ enum {
 };
 static const double SWEEP_SECONDS = 0.1;
 
+/* A client whose machine is gone says nothing, and who reads a stream is not expected to say
+ * anything: the system asks.  What is accepted has the options of the listening socket. */
+static int keep_alive(int fd)
+{
+    static const struct {
+        int level, option, value;
+    } wanted[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 60}, /* seconds */
+        {IPPROTO_TCP, TCP_KEEPINTVL, 15},
+        {IPPROTO_TCP, TCP_KEEPCNT, 4},
+    };
+
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        if (setsockopt(fd, wanted[i].level, wanted[i].option, &wanted[i].value, sizeof(int)))
+            return -1;
+    return 0;
+}
+
 int listener_open(struct endpoint *at, bool shared, const char *keys, char err[P2P_ERRLEN])
 {
     int one = 1, fd = -1;
@@ -26,7 +46,8 @@ int listener_open(struct endpoint *at, bool shared, const char *keys, char err[P
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
         (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one))))
         goto fail;
-    if (bind(fd, (struct sockaddr *)&at->address, at->length) || listen(fd, BACKLOG))
+    if (keep_alive(fd) || bind(fd, (struct sockaddr *)&at->address, at->length) ||
+        listen(fd, BACKLOG))
         goto fail;
     at->length = sizeof(at->address);
     if (getsockname(fd, (struct sockaddr *)&at->address, &at->length))

@@ -163,6 +163,36 @@ static void test_a_long_run_is_no_reason_to_close(void **state)
     expect(get(0, "/function/longer"), 200, NULL);
 }
 
+/* Is the timer that asks a silent client, in a minute at most, set for each connection of the
+ * node?  2 is that timer in /proc/net/tcp, 1 the state that is open. */
+static void test_clients_whose_machine_is_gone_are_noticed(void **state)
+{
+    char line[256], byte[1000];
+    unsigned port, there, kind, n = 0;
+    unsigned long ticks;
+    int fd = call();
+    FILE *f;
+
+    (void)state;
+    assert_int_equal(send(fd, HIDDEN, strlen(HIDDEN), MSG_NOSIGNAL), strlen(HIDDEN));
+    assert_true(is_readable(fd, 20000));
+    assert_true(recv(fd, byte, sizeof(byte), 0) > 0);
+    f = fopen("/proc/net/tcp", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (sscanf(line, " %*u: %*x:%x %*x:%*x %x %*x:%*x %x:%lx", &port, &there, &kind, &ticks) !=
+                4 ||
+            port != (unsigned)cluster.port || there != 1)
+            continue;
+        assert_int_equal(kind, 2);
+        assert_in_range(ticks, 1, 60 * sysconf(_SC_CLK_TCK));
+        n++;
+    }
+    fclose(f);
+    assert_true(n > 0);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_bodies_with_a_clear_end_are_taken),
         cmocka_unit_test(test_a_head_that_never_ends_is_not_waited_for),
         cmocka_unit_test(test_a_long_run_is_no_reason_to_close),
+        cmocka_unit_test(test_clients_whose_machine_is_gone_are_noticed),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
