@@ -377,6 +377,14 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
     return MHD_YES;
 }
 
+void ingress_count_answer(const struct exchange *x)
+{
+    bool is_handlers = x->route->kind == ROUTE_ANSWER || x->route->kind == ROUTE_KEPT;
+
+    if (is_handlers && x->response.status >= 400 && x->response.status < 500)
+        metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
+}
+
 static enum MHD_Result complete(struct exchange *x)
 {
     if (!refused(x) && x->proven)
@@ -389,9 +397,8 @@ static enum MHD_Result complete(struct exchange *x)
     if (!refused(x) && x->route->answer) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
-        if ((x->route->kind == ROUTE_ANSWER || x->route->kind == ROUTE_KEPT) && !x->later.waits &&
-            x->response.status >= 400 && x->response.status < 500)
-            metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
+        if (!x->later.waits)
+            ingress_count_answer(x);
     }
     /* Whoever answers later may be writing the response already. */
     if (!x->later.waits && refused(x))

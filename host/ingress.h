@@ -12,6 +12,8 @@
 
 /* The response of an exchange at work is complete. */
 void ingress_answer(struct exchange *x);
+/* A handler has answered: counts what was wrong with the request. */
+void ingress_count_answer(const struct exchange *x);
 /* Has the connection room for the answer's header lines? */
 bool ingress_headers_fit(const struct exchange *x);
 /* True when the client of an exchange at work has closed its connection. */

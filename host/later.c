@@ -4,7 +4,6 @@
 
 #include "host/ingress.h"
 #include "host/job.h"
-#include "host/route.h"
 
 /* Those at work are in one list of their shard, by the links that open jobs use. */
 void later_begin(struct exchange *x, void (*gone)(struct exchange *x))
@@ -38,9 +37,9 @@ static void end(struct exchange *x)
     x->later.waits = false;
     x->later.gone = NULL;
     x->close |= x->shard->node->stopping;
-    if (x->route->kind == ROUTE_ANSWER && x->response.status >= 400 && x->response.status < 500)
-        metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
+    ingress_count_answer(x);
     ingress_answer(x);
+    shard_end_if_idle(x->shard);
 }
 
 void later_answer(struct exchange *x)

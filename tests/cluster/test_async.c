@@ -119,6 +119,7 @@ static void test_what_cannot_be_accepted_is_told(void **state)
     static const char *const bad_urls[] = {
         "X-Callback-Url: ftp://127.0.0.1/", "X-Callback-Url: nonsense and more",
         "X-Callback-Url: http://", "X-Callback-Url: /path", "X-Callback-Url: http://a:b:c/"};
+    double before = metric(NODE, "p2pfaas_bad_requests_total");
 
     (void)state;
     expect(post_text(NODE, "/async-function/nobody", "x"), 404, "known: record");
@@ -134,6 +135,7 @@ static void test_what_cannot_be_accepted_is_told(void **state)
     expect(get(NODE, "/async/a%20b"), 404, "no id");
     expect(async_cancel_call("nothing"), 404, "no call 'nothing' here");
     assert_true(metric(NODE, "p2pfaas_async_accepted_total") == 0);
+    assert_true(metric(NODE, "p2pfaas_bad_requests_total") == before + 11);
 }
 
 /* The largest that is accepted can be run. */
