@@ -93,10 +93,6 @@ static void finish(struct exchange *x)
     struct deployments *d = &n->deployments;
 
     answer(x);
-    while (n->closing && d->first) {
-        refuse(d->first->x, MHD_HTTP_SERVICE_UNAVAILABLE, "the node is stopping");
-        answer(d->first->x);
-    }
     if (d->first)
         later_move(d->first->x, &n->shards[0].reactor, begin);
 }
@@ -152,7 +148,7 @@ static void offer(struct exchange *x)
     struct function_offers offers;
     int rc = -1;
 
-    if (c->status != MHD_HTTP_ACCEPTED || n->closing) {
+    if (c->status != MHD_HTTP_ACCEPTED) {
         finish(x);
         return;
     }

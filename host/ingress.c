@@ -377,6 +377,12 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t si
     return MHD_YES;
 }
 
+/* What may be answered later is not begun any more: the shard could end before it. */
+static bool is_too_late(const struct exchange *x)
+{
+    return x->shard->node->stopping && !(x->route->methods & ROUTE_TO_THE_END);
+}
+
 void ingress_count_answer(const struct exchange *x)
 {
     bool is_handlers = x->route->kind == ROUTE_ANSWER || x->route->kind == ROUTE_KEPT;
@@ -394,7 +400,11 @@ static enum MHD_Result complete(struct exchange *x)
         if (refused(x))
             metrics_count(&x->shard->metrics, COUNT_BAD_REQUESTS);
     }
-    if (!refused(x) && x->route->answer) {
+    if (!refused(x) && x->route->answer && is_too_late(x)) {
+        exchange_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE,
+                       "the node is stopping");
+        x->close = true;
+    } else if (!refused(x) && x->route->answer) {
         x->response.body.limit = OWN_ANSWER_MOST;
         x->route->answer(x);
         if (!x->later.waits)

@@ -8,6 +8,9 @@
  * thread at a time, the one that has it now.  What hangs on the connection (headers of a
  * request to a ROUTE_ANSWER) is only there inside the handler.  Each later_begin is followed
  * by one later_answer, even if the client has gone.
+ *
+ * A node that stops begins no more of them (ROUTE_TO_THE_END in host/route.h), and its threads
+ * end after the last later_answer, whatever node.stop_timeout is.
  */
 #ifndef HOST_LATER_H
 #define HOST_LATER_H
@@ -15,7 +18,8 @@
 #include "host/exchange.h"
 
 /* Inside route->answer.  `gone` is called at most once, on the shard's thread, when nobody
- * waits any more: the client hung up, or the node stops; NULL = work that ends soon anyway.
+ * waits any more: the client hung up, or the node stops; NULL = work that ends within seconds
+ * anyway.
  * x->later.held is for the owner's memory. */
 void later_begin(struct exchange *x, void (*gone)(struct exchange *x));
 /* Goes on with `work` on that reactor's thread.  [the thread that has it] */

@@ -5,17 +5,17 @@
 
 /* On the node's port and on the learner's own. */
 #define LEARNER_ROUTES                                                                             \
-    {"/act",          ROUTE_GET,                                                                   \
+    {"/act",          ROUTE_GET | ROUTE_TO_THE_END,                                                \
      ROUTE_ANSWER,    ACCESS_PEERS | ACCESS_ADMINISTRATION,                                        \
      api_learner_act, "a choice for the state in X-P2pfaas-Learning-State"},                       \
         {"/train",                                                                                 \
-         ROUTE_GET | ROUTE_CHANGES,                                                                \
+         ROUTE_GET | ROUTE_CHANGES | ROUTE_TO_THE_END,                                             \
          ROUTE_ANSWER,                                                                             \
          ACCESS_PEERS | ACCESS_ADMINISTRATION,                                                     \
          api_learner_train,                                                                        \
          "the reward of a choice, in X-P2pfaas-Learning-Eid, -State, -Action, -Reward"},           \
         {"/train_batch",                                                                           \
-         ROUTE_POST,                                                                               \
+         ROUTE_POST | ROUTE_TO_THE_END,                                                            \
          ROUTE_ANSWER,                                                                             \
          ACCESS_PEERS | ACCESS_ADMINISTRATION,                                                     \
          api_learner_train_batch,                                                                  \
@@ -53,10 +53,10 @@ static const struct route routes[] = {
      "how such a call stands, by its id; ?result=1: what the function answered"},
     {"/async", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_async, "how many there are"},
     {"/peer/function/", ROUTE_ANY, ROUTE_PEER, ACCESS_PEERS, NULL, "the same, from another node"},
-    {"/peer/message/", ROUTE_POST, ROUTE_MESSAGE, ACCESS_PEERS, api_message,
+    {"/peer/message/", ROUTE_POST | ROUTE_TO_THE_END, ROUTE_MESSAGE, ACCESS_PEERS, api_message,
      "what a scheduler tells the one of its name here: /peer/message/SCHEDULER[?function=NAME]"},
-    {"/monitoring/load", ROUTE_GET, ROUTE_ANSWER, ACCESS_PEERS | ACCESS_ADMINISTRATION, api_load,
-     "running and waiting jobs, as headers"},
+    {"/monitoring/load", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER,
+     ACCESS_PEERS | ACCESS_ADMINISTRATION, api_load, "running and waiting jobs, as headers"},
     {"/monitoring/scale-delay/", ROUTE_GET | ROUTE_CHANGES, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
      api_scale_delay,
      "how long a function takes from no replica to one: /monitoring/scale-delay/NAME"},
@@ -88,18 +88,21 @@ static const struct route routes[] = {
      "what a function wrote, a line JSON each; ?name= tail= since= follow=1 instance="},
     {"/cluster", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_cluster,
      "this node and those that it knows"},
-    {"/metrics", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_metrics, "Prometheus text"},
-    {"/healthz", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_health,
+    {"/metrics", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_metrics,
+     "Prometheus text"},
+    {"/healthz", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_EVERYONE, api_health,
      "200 while the process serves"},
-    {"/readyz", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_ready,
+    {"/readyz", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_EVERYONE, api_ready,
      "200 while it accepts invocations"},
-    {"/", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_EVERYONE, api_root, "this list"},
+    {"/", ROUTE_GET | ROUTE_POST | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_EVERYONE, api_root,
+     "this list"},
 };
 const struct route_table node_routes = {routes, sizeof(routes) / sizeof(routes[0])};
 
 static const struct route of_learner[] = {
     LEARNER_ROUTES,
-    {"/", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, api_learner_root, "who this is"},
+    {"/", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_EVERYONE, api_learner_root,
+     "who this is"},
 };
 const struct route_table learner_routes = {of_learner, sizeof(of_learner) / sizeof(of_learner[0])};
 

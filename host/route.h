@@ -13,7 +13,8 @@ enum {
     ROUTE_DELETE = 1 << 3,
     ROUTE_PATCH = 1 << 4,
     ROUTE_ANY = (1 << 5) - 1,
-    ROUTE_CHANGES = 1 << 5 /* not of a method: its GET changes something, too */
+    ROUTE_CHANGES = 1 << 5,   /* not of a method: its GET changes something, too */
+    ROUTE_TO_THE_END = 1 << 6 /* nor this: answered while the node stops too, always at once */
 };
 
 enum route_kind {

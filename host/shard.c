@@ -27,8 +27,9 @@ void shard_end_if_idle(struct shard *s)
     unsigned answering = s->in_state[EXCHANGE_WORKING] + s->in_state[EXCHANGE_ANSWER] +
                          s->in_state[EXCHANGE_SENDING];
 
-    /* A request that is still coming in is not waited for. */
-    if (!s->quiesced || s->ending || s->n_open > 0 || (answering > 0 && !s->cancelled))
+    /* A request that is still coming in is not waited for.  What is answered later is, its
+     * client here or not: other threads have it, and what it holds. */
+    if (!s->quiesced || s->ending || s->n_open > 0 || s->later || (answering > 0 && !s->cancelled))
         return;
     s->ending = true;
     reactor_post(&s->node->shards[0].reactor, &s->ended);

@@ -57,9 +57,7 @@ static int need_async(struct exchange *x)
                        "this node keeps no calls: set node.data_dir, a folder of its own");
         return -1;
     }
-    if (x->shard->node->stopping)
-        snprintf(err, sizeof(err), "the node is stopping");
-    else if (async_start(a, err) == 0)
+    if (async_start(a, err) == 0)
         return 0;
     exchange_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", err);
     return -1;

@@ -133,18 +133,13 @@ static void select_for_node(struct exchange *x, const struct selection *s)
 static void select_for_function(struct exchange *x, const struct selection *s, const char *name)
 {
     struct node *n = x->shard->node;
-    const struct function_table *t;
     struct function *f;
     char err[P2P_ERRLEN];
 
     pthread_mutex_lock(&n->admin);
-    t = n->functions; /* NULL at the very end of a stop */
-    f = t ? function_table_find(t, name, strlen(name)) : NULL;
-    if (!t) {
-        exchange_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE,
-                       "the node is stopping");
-    } else if (!f) {
-        refuse_unknown(x, t, name);
+    f = function_table_find(n->functions, name, strlen(name));
+    if (!f) {
+        refuse_unknown(x, n->functions, name);
     } else if (s->name[0] && own_scheduler_select(n, f, s, err)) {
         refuse(x, s, err);
     } else {

@@ -256,14 +256,15 @@ static void answer_exchange(struct exchange *x)
 }
 
 static const struct route routes[] = {
-    {"/list", ROUTE_GET, ROUTE_ANSWER, ACCESS_PEERS, answer_list,
+    {"/list", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_PEERS, answer_list,
      "who is alive, as the original tells it"},
     {"/reset", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, answer_reset,
      "forgets the nodes of the original"},
     {"/configuration", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
      answer_configuration, "group and seeds; POST adds seeds"},
-    {"/exchange", ROUTE_POST, ROUTE_ANSWER, ACCESS_PEERS, answer_exchange,
+    {"/exchange", ROUTE_POST | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_PEERS, answer_exchange,
      "all that two nodes know"},
-    {"/", ROUTE_GET, ROUTE_ANSWER, ACCESS_EVERYONE, answer_welcome, "who this is"},
+    {"/", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_EVERYONE, answer_welcome,
+     "who this is"},
 };
 const struct route_table p2p_routes = {routes, sizeof(routes) / sizeof(routes[0])};

@@ -47,7 +47,7 @@ static void test_every_route_is_complete(void **state)
 
         assert_int_equal(r->path[0], '/');
         assert_true(r->methods & ROUTE_ANY);
-        assert_int_equal(r->methods & ~(unsigned)(ROUTE_ANY | ROUTE_CHANGES), 0);
+        assert_int_equal(r->methods & ~(unsigned)(ROUTE_ANY | ROUTE_CHANGES | ROUTE_TO_THE_END), 0);
         assert_true(r->help && r->help[0]);
         assert_int_equal(r->kind != ROUTE_JOB && r->kind != ROUTE_PEER, r->answer != NULL);
     }
@@ -140,7 +140,7 @@ static void test_what_only_tells_takes_get_alone(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
-        assert_int_equal(find(read_only[i])->methods, ROUTE_GET);
+        assert_int_equal(find(read_only[i])->methods & ~ROUTE_TO_THE_END, ROUTE_GET);
     assert_int_equal(find("/configuration")->methods, ROUTE_GET | ROUTE_POST);
     assert_int_equal(find("/configuration/scheduler")->methods, ROUTE_GET | ROUTE_POST);
     assert_int_equal(find("/function/a")->methods, ROUTE_ANY);
