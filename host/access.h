@@ -10,7 +10,9 @@
  *   everyone            nothing                        nothing
  *
  * A browser sends what the page of any site tells it to, with the password of its user if it
- * has it: what changes something is refused when a browser says that another site asks.
+ * has it: what changes something is refused when a browser says that another site asks.  Both
+ * the site and the name by which it calls this node are of the page's choice: where nothing
+ * is asked a page has to call it by address.
  *
  * A route for both peers and administration opens for either, but never to an
  * administrator without a password where peers need a proof.

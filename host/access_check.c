@@ -8,11 +8,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "host/access.h"
 #include "host/job.h"
 #include "host/log.h"
+#include "host/page.h"
 #include "host/proof.h"
 #include "host/route.h"
 
@@ -154,28 +154,26 @@ static const char *field_of(const struct exchange *x, const char *name)
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
-/* Only browsers send these fields, and pages cannot leave them out. */
-static bool is_of_other_site(const struct exchange *x)
+static bool check_site(struct exchange *x, enum access_need need)
 {
-    const char *site = field_of(x, "Sec-Fetch-Site"), *origin = field_of(x, "Origin");
-    const char *host = field_of(x, MHD_HTTP_HEADER_HOST);
-    const char *named = origin ? strstr(origin, "://") : NULL;
-
-    if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
-        return true;
-    return origin && !(named && host && strcasecmp(named + 3, host) == 0);
-}
-
-static bool check_site(struct exchange *x)
-{
+    struct page_fields f = {.origin = field_of(x, "Origin"),
+                            .site = field_of(x, "Sec-Fetch-Site"),
+                            .host = field_of(x, MHD_HTTP_HEADER_HOST)};
     bool changes = strcmp(x->request.method, "GET") != 0 || x->route->methods & ROUTE_CHANGES;
+    const char *why = NULL;
 
-    if (!(x->route->who & ACCESS_ADMINISTRATION) || !changes || !is_of_other_site(x))
+    if (!(x->route->who & ACCESS_ADMINISTRATION))
         return true;
-    refuse_caller(x, ACCESS_OTHER_SITE, MHD_HTTP_FORBIDDEN,
-                  "a page of another site may not change this node: the request has an Origin, or "
-                  "a Sec-Fetch-Site, that is not this one");
-    return false;
+    if (changes && page_is_of_other_site(&f))
+        why = "a page of another site may not change this node: the request has an Origin, or a "
+              "Sec-Fetch-Site, that is not this one";
+    else if (need == ACCESS_NOTHING && page_asks(&f) && !page_host_is_address(f.host))
+        why = "a page may ask this node, which asks for no password, only where its Host is an "
+              "address or localhost: any site can give its name the address of this node; set "
+              "security.user and security.password for names";
+    if (why)
+        refuse_caller(x, ACCESS_OTHER_SITE, MHD_HTTP_FORBIDDEN, why);
+    return !why;
 }
 
 /* ---- peers ---- */
@@ -241,7 +239,7 @@ void access_check(struct exchange *x)
     unsigned both = ACCESS_PEERS | ACCESS_ADMINISTRATION;
     enum access_need need = access_need(a, x->route->who);
 
-    if (!check_site(x) || need == ACCESS_NOTHING)
+    if (!check_site(x, need) || need == ACCESS_NOTHING)
         return;
     if ((x->route->who & both) == both && login_of(x) == LOGIN_RIGHT)
         return;

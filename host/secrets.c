@@ -1,6 +1,7 @@
 #include "host/secrets.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,16 +76,23 @@ int secret_remove(const struct secrets *s, const char *name, char err[P2P_ERRLEN
     return rc;
 }
 
-void secrets_each(const struct secrets *s, void (*each)(void *ctx, const char *name), void *ctx)
+int secrets_each(const struct secrets *s, void (*each)(void *ctx, const char *name), void *ctx,
+                 char err[P2P_ERRLEN])
 {
     struct dirent **files;
     int n = scandir(s->folder, &files, NULL, alphasort);
 
+    if (n < 0 && errno == ENOENT)
+        return 0;
+    if (n < 0) {
+        snprintf(err, P2P_ERRLEN, "%.180s: %s", s->folder, strerror(errno));
+        return -1;
+    }
     for (int i = 0; i < n; i++) {
         if (secret_is_name(files[i]->d_name))
             each(ctx, files[i]->d_name);
         free(files[i]);
     }
-    if (n >= 0)
-        free(files);
+    free(files);
+    return 0;
 }

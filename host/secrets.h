@@ -25,7 +25,8 @@ bool secret_exists(const struct secrets *s, const char *name);
 int secret_write(const struct secrets *s, const char *name, const void *value, size_t n,
                  char err[P2P_ERRLEN]);
 int secret_remove(const struct secrets *s, const char *name, char err[P2P_ERRLEN]);
-/* In the order of their names. */
-void secrets_each(const struct secrets *s, void (*each)(void *ctx, const char *name), void *ctx);
+/* In the order of their names; a folder that is not there has none. */
+int secrets_each(const struct secrets *s, void (*each)(void *ctx, const char *name), void *ctx,
+                 char err[P2P_ERRLEN]);
 
 #endif

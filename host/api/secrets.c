@@ -1,6 +1,6 @@
 /*
- * secrets.c - /system/secrets: {"name":…,"value":…}, or "rawValue" in base64.  Nobody is told
- * a value again.
+ * secrets.c - /system/secrets: {"name":…,"value":…}, or "rawValue" in base64, which is what counts
+ * when both are there.  Nobody is told a value again.
  */
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
@@ -49,7 +49,7 @@ static int read_value(struct exchange *x, const cJSON *json, struct secret_work 
     const char *value = api_text(json, "value"), *raw = api_text(json, "rawValue");
     gnutls_datum_t in = {(unsigned char *)(uintptr_t)raw, (unsigned)strlen(raw)}, out = {0};
 
-    if ((value[0] != 0) == (raw[0] != 0)) {
+    if (!value[0] && !raw[0]) {
         bad(x, "a secret has a value, or a rawValue in base64");
         return -1;
     }
@@ -154,10 +154,14 @@ static void list(struct exchange *x)
 {
     struct node *n = x->shard->node;
     cJSON *all = cJSON_CreateArray();
+    char err[P2P_ERRLEN];
 
-    if (n->secrets.folder)
-        secrets_each(&n->secrets, add, (void *[]){all, n->domain});
-    exchange_json(x, MHD_HTTP_OK, all);
+    if (n->secrets.folder && secrets_each(&n->secrets, add, (void *[]){all, n->domain}, err)) {
+        cJSON_Delete(all);
+        exchange_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, CODE_GENERIC, "%s", err);
+    } else {
+        exchange_json(x, MHD_HTTP_OK, all);
+    }
     later_answer(x);
 }
 

@@ -254,6 +254,10 @@ static void test_secrets(void **state)
     assert_int_equal(chmod(program, 0755), 0);
     assert_int_equal(cli_deploy(0, "POST", "tell", program, ",\"secrets\":[\"key\"]"), 202);
     cli_expect(0, "POST", "/function/tell", "", 200, "abc");
+    /* --from-file, of a file that ends in a newline */
+    cli_expect(0, "PUT", "/system/secrets",
+               "{\"name\":\"key\",\"value\":\"abc\",\"rawValue\":\"YWJjCg==\"}", 200, "");
+    cli_expect(0, "POST", "/function/tell", "", 200, "abc\n");
     cli_expect(0, "PUT", "/system/secrets", "{\"name\":\"key\",\"rawValue\":\"AAEC/w==\"}", 200,
                "");
     cli_expect(0, "PUT", "/system/secrets",
@@ -267,6 +271,38 @@ static void test_secrets(void **state)
     assert_false(log_has(0, "other"));
 }
 
+/* secret apply: a POST, and a PUT of the same when that is a 409. */
+static void test_secrets_that_are_applied(void **state)
+{
+    static const char body[] = "{\"name\":\"applied\",\"namespace\":\"openfaas-fn\",\"value\":"
+                               "\"abc\",\"rawValue\":\"YWJj\"}";
+    char path[160];
+
+    (void)state;
+    cli_expect(0, "POST", "/system/secrets", body, 200, "");
+    cli_expect(0, "POST", "/system/secrets", body, 409, "PUT changes it");
+    cli_expect(0, "PUT", "/system/secrets", body, 200, "");
+    snprintf(path, sizeof(path), "%s/secrets", data);
+    assert_true(gateway_has_file(path, "applied"));
+    cli_expect(0, "DELETE", "/system/secrets",
+               "{\"name\":\"applied\",\"namespace\":\"openfaas-fn\"}", 200, "");
+}
+
+static void test_a_folder_of_secrets_that_cannot_be_read(void **state)
+{
+    char path[160], aside[170];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/secrets", data);
+    snprintf(aside, sizeof(aside), "%s.aside", path);
+    assert_int_equal(rename(path, aside), 0);
+    gateway_write_file(data, "secrets", "in the way");
+    cli_expect(0, "GET", "/system/secrets", NULL, 500, "/secrets: Not a directory");
+    assert_int_equal(unlink(path), 0);
+    cli_expect(0, "GET", "/system/secrets", NULL, 200, "[]");
+    assert_int_equal(rename(aside, path), 0);
+}
+
 static void test_wrong_secrets(void **state)
 {
     static const char *const wrong[] = {"",
@@ -277,7 +313,7 @@ static void test_wrong_secrets(void **state)
                                         "{\"name\":\"a\",\"value\":\"\"}",
                                         "{\"name\":\"a\",\"value\":7}",
                                         "{\"name\":7,\"value\":\"v\"}",
-                                        "{\"name\":\"a\",\"value\":\"v\",\"rawValue\":\"dg==\"}",
+                                        "{\"name\":\"a\",\"value\":\"v\",\"rawValue\":\"%\"}",
                                         "{\"name\":\"a\",\"rawValue\":\"%%%\"}",
                                         "{\"name\":\"../a\",\"value\":\"v\"}",
                                         "{\"name\":\"..\",\"value\":\"v\"}",
@@ -348,6 +384,52 @@ static long from_site(const char *method, const char *field, const char *value)
     return status;
 }
 
+/* As the page of a site whose name leads to this node (DNS rebinding): it is of the same site. */
+static long from_rebound(const char *method, const char *path, const char *host, const char *login)
+{
+    char head[64], origin[128], host_line[96];
+    const char *headers[] = {host_line, origin, head, NULL};
+    struct reply r;
+    long status;
+
+    snprintf(host_line, sizeof(host_line), "Host: %s", host);
+    snprintf(origin, sizeof(origin), "Origin: http://%s", host);
+    snprintf(head, sizeof(head), "Authorization: %s", login);
+    r = send_method(method, 0, path, strcmp(method, "GET") == 0 ? NULL : "{}", 2, headers);
+    status = r.status;
+    reply_free(&r);
+    return status;
+}
+
+static void test_a_page_that_calls_the_node_by_a_name(void **state)
+{
+    static const char *const keys[] = {"security.user=admin", "security.password=open sesame",
+                                       NULL};
+    static const char names[][24] = {"evil.example:18080", "evil.example",
+                                     "127.0.0.1.evil.example"};
+    static const char addresses[][24] = {"127.0.0.1:18080", "localhost:18080", "[::1]:8080"};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(from_rebound("POST", "/system/functions", names[i], "none"), 403);
+        assert_int_equal(from_rebound("POST", "/configuration", names[i], "none"), 403);
+        assert_int_equal(from_rebound("GET", "/learner/reset", names[i], "none"), 403);
+        assert_int_equal(from_rebound("GET", "/system/functions", names[i], "none"), 403);
+        assert_int_equal(from_rebound("POST", "/function/cat", names[i], "none"), 200);
+        assert_int_equal(from_rebound("POST", "/system/functions", addresses[i], "none"), 400);
+        assert_int_equal(from_rebound("GET", "/system/functions", addresses[i], "none"), 200);
+    }
+    expect(send_method("GET", 0, "/system/functions", NULL, 0,
+                       (const char *const[]){"Host: n1.lan", NULL}),
+           200, "cat"); /* no page */
+    /* A browser has no password of this node for another name. */
+    kill_and_start(0, keys);
+    assert_int_equal(from_rebound("POST", "/system/functions", "n1.lan", "none"), 401);
+    assert_int_equal(
+        from_rebound("POST", "/system/functions", "n1.lan", "Basic YWRtaW46b3BlbiBzZXNhbWU="), 400);
+    kill_and_start(0, NULL);
+}
+
 static void test_pages_of_other_sites_change_nothing(void **state)
 {
     static const char *const methods[] = {"POST", "PUT", "DELETE"};
@@ -389,9 +471,12 @@ int main(void)
         cmocka_unit_test(test_an_image_where_there_is_no_docker),
         cmocka_unit_test(test_version_ready_namespaces),
         cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_secrets_that_are_applied),
+        cmocka_unit_test(test_a_folder_of_secrets_that_cannot_be_read),
         cmocka_unit_test(test_wrong_secrets),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_pages_of_other_sites_change_nothing),
+        cmocka_unit_test(test_a_page_that_calls_the_node_by_a_name),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
