@@ -82,6 +82,8 @@ static const struct route routes[] = {
      ACCESS_ADMINISTRATION, api_secrets, "names of secrets; POST, PUT and DELETE one"},
     {"/system/namespaces", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_namespaces,
      "the one of this node"},
+    {"/system/namespace/", ROUTE_GET | ROUTE_POST | ROUTE_PUT | ROUTE_DELETE, ROUTE_ANSWER,
+     ACCESS_ADMINISTRATION, api_namespace, "501: there is no other"},
     {"/system/info", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_info,
      "what this is, as a gateway of OpenFaaS tells it"},
     {"/system/logs", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, api_logs,

@@ -72,6 +72,7 @@ void api_functions(struct exchange *x); /* /system/functions */
 void api_function(struct exchange *x);  /* /system/function/NAME */
 void api_secrets(struct exchange *x);
 void api_namespaces(struct exchange *x);
+void api_namespace(struct exchange *x); /* /system/namespace/NAME */
 void api_info(struct exchange *x);
 void api_logs(struct exchange *x);
 void api_async_function(struct exchange *x);

@@ -17,6 +17,10 @@ cJSON *api_body(struct exchange *x);
 bool api_is_own_namespace(struct exchange *x, const char *namespace);
 /* The text of a field, "" when it is none. */
 const char *api_text(const cJSON *json, const char *name);
+/* What the query says of `name`, unescaped and cut to `size` in `out`, which is returned; NULL:
+ * nothing. */
+enum { API_ARGUMENT = 256 };
+const char *api_argument(const struct exchange *x, const char *name, char *out, size_t size);
 struct function;
 /* The function that the path names behind the route's, of a runtime that can be scaled: a
  * reference, or NULL and the exchange answered with 404, 502 or 501. */

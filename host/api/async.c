@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "host/api/api.h"
 #include "host/async/async.h"
 #include "host/later.h"
 #include "host/node.h"
@@ -152,8 +153,8 @@ void api_async_function(struct exchange *x)
 
 void api_async_call(struct exchange *x)
 {
-    const char *result =
-        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "result");
+    char text[API_ARGUMENT];
+    const char *result = api_argument(x, "result", text, sizeof(text));
 
     ask(x, result && strcmp(result, "1") == 0 ? async_tell_result : async_tell_state);
 }

@@ -4,6 +4,7 @@
  */
 #include <cjson/cJSON.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "host/api/api.h"
@@ -28,10 +29,22 @@ const char *api_text(const cJSON *json, const char *name)
     return text ? text : "";
 }
 
+const char *api_argument(const struct exchange *x, const char *name, char *out, size_t size)
+{
+    const char *value = MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+
+    if (!value)
+        return NULL;
+    snprintf(out, size, "%s", value);
+    MHD_http_unescape(out);
+    return out;
+}
+
 static bool asks_here(struct exchange *x)
 {
-    return api_is_own_namespace(
-        x, MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "namespace"));
+    char text[API_ARGUMENT];
+
+    return api_is_own_namespace(x, api_argument(x, "namespace", text, sizeof(text)));
 }
 
 static void answer_list(struct exchange *x)

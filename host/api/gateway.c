@@ -1,5 +1,6 @@
 /*
- * gateway.c - GET /system/info and /system/namespaces, as a gateway of OpenFaaS answers.
+ * gateway.c - /system/info, /system/namespaces and /system/namespace/NAME, as a gateway of
+ * OpenFaaS answers.
  */
 #include <microhttpd.h>
 #include <sys/utsname.h>
@@ -38,4 +39,11 @@ void api_namespaces(struct exchange *x)
 
     cJSON_AddItemToArray(list, cJSON_CreateString(x->shard->node->domain));
     exchange_json(x, MHD_HTTP_OK, list);
+}
+
+void api_namespace(struct exchange *x)
+{
+    exchange_error(x, MHD_HTTP_NOT_IMPLEMENTED, MHD_HTTP_NOT_IMPLEMENTED,
+                   "this node has one namespace, %s: gateway.namespace of plugins.yaml",
+                   x->shard->node->domain);
 }

@@ -352,22 +352,6 @@ static int put_table(struct buf *out, const struct knowledge *k, const char *lea
     return buf_puts(out, "\n");
 }
 
-/* What a query says of `name`, with commas as %2C put right; NULL when it does not. */
-static const char *query(const struct exchange *x, const char *name, char *out, size_t size)
-{
-    const char *value = MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
-    size_t n = 0;
-
-    for (const char *at = value; at && *at && n + 1 < size; at++) {
-        bool comma = strncasecmp(at, "%2c", 3) == 0;
-
-        out[n++] = comma ? ',' : *at;
-        at += comma ? 2 : 0;
-    }
-    out[n] = '\0';
-    return value ? out : NULL;
-}
-
 /* 0, or -1 with the exchange answered. */
 static int read_one(struct exchange *x, struct knowledge *k, const char *text)
 {
@@ -406,13 +390,13 @@ static int read_asked(struct exchange *x, struct asked *a)
     char text[4096];
 
     a->is_text = accept && strncasecmp(accept, "text/plain", 10) == 0;
-    if (query(x, "limit", text, sizeof(text)) &&
+    if (api_argument(x, "limit", text, sizeof(text)) &&
         (!learner_read_eid(text, &limit) || limit < 1 || limit > MOST_SHOWN)) {
         learner_refuse(x, "limit is '%.40s'; allowed: 1 to %d", text, MOST_SHOWN);
         return -1;
     }
     a->limit = (uint32_t)limit;
-    return query(x, "state", text, sizeof(text)) ? read_one(x, &a->k, text) : 0;
+    return api_argument(x, "state", text, sizeof(text)) ? read_one(x, &a->k, text) : 0;
 }
 
 /* [the clerk] */

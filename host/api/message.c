@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <string.h>
 
+#include "host/api/api.h"
 #include "host/job.h"
 #include "host/own_scheduler.h"
 #include "host/route.h"
@@ -43,8 +44,8 @@ static void say_unheard(struct exchange *x, struct engine *e, const char *functi
 
 static void deliver(struct exchange *x, uint32_t from)
 {
-    const char *function =
-        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "function");
+    char text[API_ARGUMENT];
+    const char *function = api_argument(x, "function", text, sizeof(text));
     struct engine *e = listener_of(x, function);
     const struct buf *b = &x->request.body;
     char name[NAME];

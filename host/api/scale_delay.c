@@ -227,8 +227,8 @@ static void on_gone(struct exchange *x)
 /* 0 or -1 with the exchange answered. */
 static int read_query(struct exchange *x, struct measurement *m)
 {
-    const char *timeout =
-        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "timeout");
+    char text[API_ARGUMENT];
+    const char *timeout = api_argument(x, "timeout", text, sizeof(text));
     char *end = NULL;
 
     m->force = MHD_lookup_connection_value_n(x->connection, MHD_GET_ARGUMENT_KIND, "force",

@@ -85,8 +85,8 @@ static void refuse_unknown(struct exchange *x, const struct function_table *t, c
 
 static void answer_get(struct exchange *x)
 {
-    const char *name =
-        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "function");
+    char text[API_ARGUMENT];
+    const char *name = api_argument(x, "function", text, sizeof(text));
     const struct function *f =
         name ? function_table_find(x->shard->functions, name, strlen(name)) : NULL;
     cJSON *json;

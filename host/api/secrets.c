@@ -172,8 +172,9 @@ void api_secrets(struct exchange *x)
     struct secret_work *w = NULL;
 
     if (lists) {
-        if (!api_is_own_namespace(
-                x, MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "namespace")))
+        char text[API_ARGUMENT];
+
+        if (!api_is_own_namespace(x, api_argument(x, "namespace", text, sizeof(text))))
             return;
     } else if (!n->secrets.folder) {
         exchange_error(x, MHD_HTTP_NOT_IMPLEMENTED, MHD_HTTP_NOT_IMPLEMENTED,

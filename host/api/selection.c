@@ -86,8 +86,8 @@ bad:
 /* ?function= is as if it stood in the body.  0, or -1 with the exchange answered. */
 static int take_query(struct exchange *x, cJSON *body)
 {
-    const char *asked =
-        MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "function");
+    char text[API_ARGUMENT];
+    const char *asked = api_argument(x, "function", text, sizeof(text));
     const cJSON *said = cJSON_GetObjectItemCaseSensitive(body, "function");
 
     if (!asked || !cJSON_IsObject(body))

@@ -18,7 +18,8 @@ struct asked {
 
 bool api_asks_usage(const struct exchange *x)
 {
-    const char *value = MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, "usage");
+    char text[API_ARGUMENT];
+    const char *value = api_argument(x, "usage", text, sizeof(text));
 
     return value && (strcasecmp(value, "1") == 0 || strcasecmp(value, "true") == 0);
 }
