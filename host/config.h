@@ -215,6 +215,8 @@ struct function_config {
     int64_t warm;                       /* containers created ahead */
     int64_t idle_timeout;               /* 1m */
     const struct docker_config *docker; /* the node's */
+    char *generation; /* of a deployment whose image may be another one by now under the same
+                         name: when it was deployed; NULL = no part of how it runs */
 };
 
 struct config {
@@ -256,6 +258,9 @@ char *config_data_path(const struct config *c, const char *name, bool *failed);
  * that stands in no file.  0 or -1; *c need not be initialised, and is released as another. */
 int config_make_function(struct config *c, const char *name, enum function_runtime runtime,
                          char err[P2P_ERRLEN]);
+/* Docker's settings, and the id that this node has there, are to be as in `from`, which stays its
+ * owner's.  0 or -1. */
+int config_take_docker(struct config *c, const struct docker_config *from, char err[P2P_ERRLEN]);
 /* 1 to CONFIG_MAX_NAME of A-Z a-z 0-9 . _ -, and fit to name a file. */
 bool config_is_function_name(const char *name);
 /* Is "NAME=value" a setting, as in "P2PFAAS_NODE_PORT=18081"?  Others that begin with P2PFAAS_

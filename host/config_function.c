@@ -268,13 +268,19 @@ static bool same_list(char *const *a, char *const *b)
     return !*a && !*b;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 bool config_same_function(const struct function_config *a, const struct function_config *b)
 {
     enum { TEXT = 512 };
     char x[TEXT], y[TEXT];
 
     if (strcmp(a->name, b->name) != 0 || !same_list(a->command, b->command) ||
-        !same_list(a->environment, b->environment) || !same_list(a->secrets, b->secrets))
+        !same_list(a->environment, b->environment) || !same_list(a->secrets, b->secrets) ||
+        !same_text(a->generation, b->generation))
         return false;
     for (const struct p2p_param *p = function_keys; p->name; p++) {
         if (is_of_node(p->name))
@@ -309,6 +315,7 @@ void config_release_function(struct function_config *f)
     free_list(f->command);
     free_list(f->environment);
     free_list(f->secrets);
+    free(f->generation);
     free(f->own.plugin);
     config_clear_parameters(&f->own.parameters);
     memset(f, 0, sizeof(*f));
@@ -330,5 +337,29 @@ int config_make_function(struct config *c, const char *name, enum function_runti
     f->runtime = runtime;
     c->function = f;
     c->n_functions = 1;
+    return 0;
+}
+
+static const struct p2p_param *keys_of(const char *section)
+{
+    const struct config_section *s = config_sections;
+
+    while (strcmp(s->name, section) != 0)
+        s++;
+    return s->keys;
+}
+
+int config_take_docker(struct config *c, const struct docker_config *from, char err[P2P_ERRLEN])
+{
+    char text[512];
+
+    for (const struct p2p_param *p = keys_of("docker"); p->name; p++) {
+        params_format(p, from, text, sizeof(text));
+        if (params_set(p, &c->docker, text, err))
+            return -1;
+    }
+    if (params_set(params_find(keys_of("node"), "id"), &c->node, from->node, err))
+        return -1;
+    c->docker.node = c->node.id;
     return 0;
 }

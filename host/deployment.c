@@ -6,11 +6,14 @@
 
 #include "base/suggest.h"
 #include "host/config_yaml.h"
+#include "host/log.h"
 
 #define OWN "p2pfaas."
 #define RETRY "com.openfaas.retry."
 
-static const char created_at[] = "createdAt";
+enum { USUAL_LEAST = 1, USUAL_MOST = 5 /* replicas of OpenFaaS */ };
+
+static const char created_at[] = "createdAt", deployed_at[] = "deployedAt";
 /* What the node adds to the annotations that it shows. */
 static const char *const shown_only[] = {OWN "origin", OWN "error", NULL};
 
@@ -19,6 +22,7 @@ struct reading {
     const cJSON *json;
     const struct deployment_place *at;
     struct function_config *f;
+    bool says_least, says_most; /* how many replicas there are */
     char *err;
 };
 
@@ -223,26 +227,46 @@ static int read_limits(struct reading *r)
     return 0;
 }
 
-static int take_label(struct reading *r, const char *key, const char *value)
+/* ---- replicas ---- */
+
+/* What other platforms can have is taken as what this one can. */
+static int set_replicas(struct reading *r, const char *label, const char *key, const char *value)
 {
-    if (strcmp(key, "com.openfaas.scale.min") == 0)
-        return set(r, "replicas_min", value, "labels com.openfaas.scale.min: ");
-    if (strcmp(key, "com.openfaas.scale.max") == 0)
-        return set(r, "replicas_max", value, "labels com.openfaas.scale.max: ");
-    return 0;
+    char place[64], *end;
+    long n = strtol(value, &end, 10);
+
+    snprintf(place, sizeof(place), "labels %s: ", label);
+    if (end == value || *end || n <= DOCKER_MOST_REPLICAS)
+        return set(r, key, value, place);
+    log_event(LOG_WARN, "a label asks for more replicas than there can be",
+              LOG_STR("function", r->f->name), LOG_STR("label", label), LOG_STR("asks", value),
+              LOG_INT("taken", DOCKER_MOST_REPLICAS));
+    snprintf(place, sizeof(place), "%d", DOCKER_MOST_REPLICAS);
+    return set(r, key, place, "labels ");
 }
 
-static int read_labels(struct reading *r)
+static int take_label(struct reading *r, const char *key, const char *value)
 {
-    const cJSON *labels = cJSON_GetObjectItemCaseSensitive(r->json, "labels");
+    bool least = strcmp(key, "com.openfaas.scale.min") == 0;
+    bool most = strcmp(key, "com.openfaas.scale.max") == 0;
 
-    if (each_text(r, "labels", take_label))
-        return -1;
-    /* Who asks for a least number need not say the most. */
-    if (r->f->replicas_min > r->f->replicas_max &&
-        !cJSON_GetObjectItemCaseSensitive(labels, "com.openfaas.scale.max"))
-        r->f->replicas_max = r->f->replicas_min;
-    return 0;
+    r->says_least |= least;
+    r->says_most |= most;
+    return least || most ? set_replicas(r, key, least ? "replicas_min" : "replicas_max", value) : 0;
+}
+
+/* Who says nothing has what OpenFaaS has; who says the least need not say the most. */
+static void fill_replicas(struct reading *r)
+{
+    struct function_config *f = r->f;
+    bool is_docker = f->runtime == FUNCTION_DOCKER; /* a gateway has its own usual ones */
+
+    if (is_docker && !r->says_least)
+        f->replicas_min = USUAL_LEAST;
+    if (is_docker && !r->says_most)
+        f->replicas_max = USUAL_MOST;
+    if (f->replicas_min > f->replicas_max && !r->says_most)
+        f->replicas_max = f->replicas_min;
 }
 
 static int read_secrets(struct reading *r)
@@ -274,6 +298,9 @@ static int tell_secrets(struct reading *r)
 {
     char why[P2P_ERRLEN];
 
+    if (r->f->secrets && r->f->runtime == FUNCTION_REMOTE)
+        return fail(
+            r, "secrets: runtime http cannot pass them on; allowed: docker, process, openfaas");
     return r->f->secrets && r->f->runtime == FUNCTION_PROCESS &&
                    config_add_variable(r->f, "P2PFAAS_SECRETS", r->at->secrets, why)
                ? fail(r, "secrets: %.200s", why)
@@ -303,6 +330,8 @@ static int take_annotation(struct reading *r, const char *key, const char *value
         return 0;
     if (strcmp(own, "command") == 0)
         return config_split_command(r->f, value, why) ? fail(r, "%s: %.200s", key, why) : 0;
+    r->says_least |= strcmp(own, "replicas_min") == 0;
+    r->says_most |= strcmp(own, "replicas_max") == 0;
     if (params_find(config_function_keys, own))
         return set(r, own, value, "annotations " OWN);
     suggest_names(config_function_keys, more, names, sizeof(names) / sizeof(names[0]));
@@ -333,26 +362,6 @@ static int read_plain(struct reading *r)
     return set(r, "image", image, "");
 }
 
-/* The settings of the node's daemon, which the function reads while it lives. */
-static int copy_docker(struct config *c, const struct docker_config *from, char err[P2P_ERRLEN])
-{
-    const struct config_section *s = config_sections;
-    char text[512];
-
-    while (strcmp(s->name, "docker") != 0)
-        s++;
-    if (params_defaults(s->keys, &c->docker, err))
-        return -1;
-    for (const struct p2p_param *p = s->keys; p->name; p++) {
-        params_format(p, from, text, sizeof(text));
-        if (params_set(p, &c->docker, text, err))
-            return -1;
-    }
-    c->node.id = strdup(from->node);
-    c->docker.node = c->node.id;
-    return c->node.id ? 0 : -1;
-}
-
 static struct shared_config *new_config(const struct deployment_place *at, char err[P2P_ERRLEN])
 {
     struct shared_config *s = calloc(1, sizeof(*s));
@@ -368,7 +377,7 @@ static struct shared_config *new_config(const struct deployment_place *at, char 
     c->n_functions = 1;
     c->function->docker = &c->docker;
     if (params_defaults(config_function_keys, c->function, err) == 0 &&
-        copy_docker(c, at->docker, err) == 0)
+        config_take_docker(c, at->docker, err) == 0)
         return s;
 fail:
     shared_config_unref(s);
@@ -382,14 +391,16 @@ struct shared_config *deployment_new(const cJSON *json, const struct deployment_
     static const char *const of_all[] = {"image",     "environment",  "memory",       "cpu",
                                          "read_only", "replicas_min", "replicas_max", NULL};
     struct shared_config *s = new_config(at, err);
-    struct reading r = {json, at, s ? s->config.function : NULL, err};
+    struct reading r = {.json = json, .at = at, .f = s ? s->config.function : NULL, .err = err};
 
     if (!s)
         return NULL;
     if (check_fields(&r) || read_names(&r) || read_plain(&r) || read_environment(&r) ||
-        read_limits(&r) || read_labels(&r) || read_secrets(&r) ||
-        each_text(&r, "annotations", take_annotation) || tell_secrets(&r) ||
-        config_check_function(r.f, err) || config_check_runtime_keys(r.f, of_all, err))
+        read_limits(&r) || each_text(&r, "labels", take_label) || read_secrets(&r) ||
+        each_text(&r, "annotations", take_annotation) || tell_secrets(&r))
+        goto fail;
+    fill_replicas(&r);
+    if (config_check_function(r.f, err) || config_check_runtime_keys(r.f, of_all, err))
         goto fail;
     s->deployment = cJSON_Duplicate(json, true);
     if (s->deployment) {
@@ -403,22 +414,41 @@ fail:
     return NULL;
 }
 
+/* ---- when ---- */
+
+int deployment_date(struct shared_config *c, const char *created, const char *deployed)
+{
+    struct function_config *f = c->config.function;
+
+    if (!cJSON_AddStringToObject(c->deployment, created_at, created) ||
+        !cJSON_AddStringToObject(c->deployment, deployed_at, deployed))
+        return -1;
+    if (f->runtime != FUNCTION_DOCKER || strchr(f->image, '@'))
+        return 0;
+    f->generation = strdup(deployed);
+    return f->generation ? 0 : -1;
+}
+
 struct shared_config *deployment_kept(const cJSON *json, const struct deployment_place *at,
                                       char err[P2P_ERRLEN])
 {
     cJSON *sent = cJSON_Duplicate(json, true);
     cJSON *created = cJSON_DetachItemFromObjectCaseSensitive(sent, created_at);
+    cJSON *deployed = cJSON_DetachItemFromObjectCaseSensitive(sent, deployed_at);
     struct shared_config *s = NULL;
 
-    if (!cJSON_IsString(created))
-        snprintf(err, P2P_ERRLEN, "%s is no text, or missing", created_at);
+    if (!cJSON_IsString(created) || (deployed && !cJSON_IsString(deployed)))
+        snprintf(err, P2P_ERRLEN, "%s or %s is no text, or missing", created_at, deployed_at);
     else
         s = deployment_new(sent, at, err);
-    if (s) {
-        cJSON_AddItemToObject(s->deployment, created_at, created);
-        created = NULL;
+    if (s && deployment_date(s, created->valuestring,
+                             deployed ? deployed->valuestring : created->valuestring)) {
+        snprintf(err, P2P_ERRLEN, "out of memory");
+        shared_config_unref(s);
+        s = NULL;
     }
     cJSON_Delete(created);
+    cJSON_Delete(deployed);
     cJSON_Delete(sent);
     return s;
 }

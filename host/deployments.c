@@ -32,16 +32,32 @@ static struct deployment_place place_in(const struct node *n)
                                      &n->config->config.docker};
 }
 
+/* NAME.NAMESPACE is NAME for whoever calls. */
+static bool has_own_namespace(const struct node *n, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot && strcmp(dot + 1, n->domain) == 0;
+}
+
 struct shared_config *deployments_read(struct node *n, const cJSON *json, char err[P2P_ERRLEN])
 {
     struct deployment_place at;
     struct shared_config *c;
+    const char *name;
 
     pthread_mutex_lock(&n->admin);
     at = place_in(n);
     c = deployment_new(json, &at, err);
     pthread_mutex_unlock(&n->admin);
-    return c;
+    name = c ? c->config.function[0].name : "";
+    if (has_own_namespace(n, name))
+        snprintf(err, P2P_ERRLEN, "service: '%s' ends in this node's namespace; allowed: %.*s",
+                 name, (int)(strrchr(name, '.') - name), name);
+    else if (!c || deployments_fit(c, err))
+        return c;
+    shared_config_unref(c);
+    return NULL;
 }
 
 /* ---- a change, step by step; the exchange carries it ---- */
@@ -176,9 +192,12 @@ static void offer(struct exchange *x)
         finish(x);
 }
 
+/* Those of a function at another gateway are there. */
 static const char *missing_secret(const struct shared_config *wanted)
 {
-    for (char **s = wanted->config.function[0].secrets; s && *s; s++)
+    const struct function_config *f = wanted->config.function;
+
+    for (char **s = f->secrets; s && *s && f->runtime != FUNCTION_OPENFAAS; s++)
         if (access(*s, F_OK))
             return strrchr(*s, '/') + 1;
     return NULL;
@@ -228,15 +247,17 @@ static void check(struct exchange *x)
         refuse(x, MHD_HTTP_NOT_FOUND, "no function '%s' was deployed", c->name);
 }
 
-static void note_creation(struct deployment_change *c)
+static int note_time(struct deployment_change *c)
 {
     const cJSON *before = c->before ? c->before->deployment : NULL;
     const char *created =
         cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(before, "createdAt"));
-    char now[TIMESTAMP];
+    int64_t now = timestamp_now();
+    char today[TIMESTAMP], deployed[TIMESTAMP];
 
-    timestamp_format(timestamp_now(), 0, now);
-    cJSON_AddStringToObject(c->wanted->deployment, "createdAt", created ? created : now);
+    timestamp_format(now, 0, today);
+    timestamp_format(now, 9, deployed);
+    return deployment_date(c->wanted, created ? created : today, deployed);
 }
 
 /* [main thread] */
@@ -254,8 +275,11 @@ static void begin(struct exchange *x)
         finish(x);
         return;
     }
-    if (c->wanted)
-        note_creation(c);
+    if (c->wanted && note_time(c)) {
+        refuse(x, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+        finish(x);
+        return;
+    }
     if (!d->folder && !d->told)
         log_event(LOG_WARN, "deployed functions live until the stop: node.data_dir is empty");
     d->told = true;

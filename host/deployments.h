@@ -22,8 +22,9 @@ struct deployments {
     bool told;                               /* main thread: that nothing is kept */
 };
 
-/* Reads what is kept into n->offers.  What is broken is kept aside with its reason in the
- * log.  0, or -1 (memory) with a reason.  [before the threads start] */
+/* Reads what is kept into n->offers.  A file that is wrong is kept aside and one that cannot be
+ * read is left, each with its reason in the log.  0, or -1 (memory, or a folder that cannot be
+ * read) with a reason.  [before the threads start] */
 int deployments_init(struct node *n, char err[P2P_ERRLEN]);
 void deployments_release(struct deployments *d);
 
@@ -41,7 +42,10 @@ void deployments_change(struct exchange *x, enum deployment_kind kind, const cha
  * reason. */
 int deployments_write(const struct deployments *d, const char *name, const struct shared_config *c,
                       char err[P2P_ERRLEN]);
-/* All that are kept; 0, or -1 (memory) with a reason. */
+/* Can it be read again from a file once it was written, whatever its text becomes in JSON?
+ * Else false with a reason.  [any thread] */
+bool deployments_fit(const struct shared_config *c, char err[P2P_ERRLEN]);
+/* All that are kept; 0, or -1 (memory, or a folder that cannot be read) with a reason. */
 int deployments_load(const struct deployments *d, const struct deployment_place *at,
                      struct function_offers *out, char err[P2P_ERRLEN]);
 

@@ -2,6 +2,7 @@
  * deployments_file.c - deployments in files, one a function.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +13,8 @@
 
 #define SUFFIX ".json"
 
-enum { MOST_FILE = 4 * DEPLOYMENT_MOST /* it is printed for people */ };
+/* Controls become six bytes each in JSON. */
+enum { MOST_FILE = 4 * DEPLOYMENT_MOST, DATES = 256 };
 
 static char *path_of(const struct deployments *d, const char *name, const char *suffix)
 {
@@ -24,7 +26,7 @@ static char *path_of(const struct deployments *d, const char *name, const char *
 int deployments_write(const struct deployments *d, const char *name, const struct shared_config *c,
                       char err[P2P_ERRLEN])
 {
-    char *path = path_of(d, name, SUFFIX), *text = c ? cJSON_Print(c->deployment) : NULL;
+    char *path = path_of(d, name, SUFFIX), *text = c ? cJSON_PrintUnformatted(c->deployment) : NULL;
     int rc = -1;
 
     if (!path || (c && !text)) {
@@ -39,6 +41,20 @@ end:
     cJSON_free(text);
     free(path);
     return rc;
+}
+
+bool deployments_fit(const struct shared_config *c, char err[P2P_ERRLEN])
+{
+    char *text = cJSON_PrintUnformatted(c->deployment);
+    size_t n = text ? strlen(text) : 0;
+
+    cJSON_free(text);
+    if (!text)
+        snprintf(err, P2P_ERRLEN, "out of memory");
+    else if (n > MOST_FILE - DATES)
+        snprintf(err, P2P_ERRLEN, "the deployment becomes %zu bytes of JSON; allowed: %d", n,
+                 MOST_FILE - DATES);
+    return text && n <= MOST_FILE - DATES;
 }
 
 static struct shared_config *parse(const char *text, size_t size, const char *name,
@@ -60,23 +76,29 @@ static struct shared_config *parse(const char *text, size_t size, const char *na
     return NULL;
 }
 
-/* NULL when it is broken, and then it is kept aside. */
+/* NULL when it is wrong, and then it is kept aside; or when it cannot be read now. */
 static struct shared_config *read_one(const struct deployments *d, const char *name,
                                       const struct deployment_place *at)
 {
     char *path = path_of(d, name, SUFFIX), *aside = path_of(d, name, SUFFIX ".bad");
     char *text = NULL, err[P2P_ERRLEN] = "out of memory";
     struct shared_config *c = NULL;
+    bool is_wrong = false;
     size_t size;
 
-    if (path && !config_is_function_name(name))
+    if (path && !config_is_function_name(name)) {
         snprintf(err, sizeof(err), "its name is none of a function");
-    else if (path && (text = whole_file_read(path, MOST_FILE, &size, err)))
+        is_wrong = true;
+    } else if (path && (text = whole_file_read(path, MOST_FILE, &size, err))) {
+        errno = 0;
         c = parse(text, size, name, at, err);
+        is_wrong = !c && errno != ENOMEM;
+    }
     free(text);
-    if (!c && path && aside)
-        log_event(LOG_ERROR, "a deployed function cannot be read", LOG_STR("file", path),
-                  LOG_STR("why", err), LOG_STR("kept", rename(path, aside) ? "" : aside));
+    if (!c)
+        log_event(LOG_ERROR, "a deployed function cannot be read", LOG_STR("function", name),
+                  LOG_STR("why", err),
+                  LOG_STR("kept", is_wrong && aside && rename(path, aside) == 0 ? aside : ""));
     free(path);
     free(aside);
     return c;
@@ -107,8 +129,12 @@ int deployments_load(const struct deployments *d, const struct deployment_place 
     struct dirent **files;
     int n = d->folder ? scandir(d->folder, &files, NULL, alphasort) : -1, rc = 0;
 
-    if (n < 0)
+    if (!d->folder || (n < 0 && errno == ENOENT))
         return 0; /* nothing was deployed yet */
+    if (n < 0) {
+        snprintf(err, P2P_ERRLEN, "%.180s: %s", d->folder, strerror(errno));
+        return -1;
+    }
     out->list = calloc((size_t)n, sizeof(struct shared_config *));
     if (!out->list) {
         snprintf(err, P2P_ERRLEN, "%.180s: out of memory", d->folder);

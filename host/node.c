@@ -336,6 +336,9 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
         log_event(LOG_WARN, "a changed setting needs a restart", LOG_STR("section", "discovery"),
                   LOG_STR("key", "seeds"));
     node_scan_plugins(n);
+    /* The daemon is joined as it was at the start. */
+    if (config_take_docker(&c->config, &n->config->config.docker, err))
+        goto end;
     /* What can fail comes first, so that a bad file changes nothing. */
     pthread_mutex_lock(&n->admin);
     table = node_make_functions(n, c, err);

@@ -97,7 +97,14 @@ static cJSON *settings_of(const struct function_config *f)
 
 int docker_hash(const struct function_config *f, char out[SETTINGS_HASH])
 {
-    return settings_hash(settings_of(f), out);
+    cJSON *settings = settings_of(f);
+
+    if (settings && f->generation && f->generation[0] &&
+        !cJSON_AddStringToObject(settings, "Generation", f->generation)) {
+        cJSON_Delete(settings);
+        settings = NULL;
+    }
+    return settings_hash(settings, out);
 }
 
 cJSON *docker_create_body(const struct function_config *f, const char *hash)

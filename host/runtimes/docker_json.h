@@ -20,7 +20,7 @@
 
 enum { DOCKER_ID = 72, DOCKER_LINE = 64 << 10 };
 
-/* The hash of all settings that a container is made of. */
+/* The hash of all settings that a container is made of, and of its generation. */
 int docker_hash(const struct function_config *f, char out[SETTINGS_HASH]); /* 0 or -1 (memory) */
 /* The body of POST /containers/create; NULL when memory is short.  The caller's. */
 cJSON *docker_create_body(const struct function_config *f, const char *hash);

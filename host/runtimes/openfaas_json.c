@@ -178,6 +178,14 @@ static void add_labels(cJSON *body, const struct function_config *f)
     }
 }
 
+static void add_secrets(cJSON *body, const struct function_config *f)
+{
+    cJSON *list = f->secrets ? cJSON_AddArrayToObject(body, "secrets") : NULL;
+
+    for (char **s = f->secrets; s && *s; s++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(strrchr(*s, '/') + 1));
+}
+
 static cJSON *settings_of(const struct function_config *f)
 {
     cJSON *body = cJSON_CreateObject();
@@ -188,6 +196,7 @@ static cJSON *settings_of(const struct function_config *f)
     add_variables(body, f);
     add_labels(body, f);
     add_limits(body, f);
+    add_secrets(body, f);
     cJSON_AddBoolToObject(body, "readOnlyRootFilesystem", f->read_only);
     return body;
 }

@@ -159,6 +159,56 @@ static void test_names_with_dots(void **state)
     assert_int_equal(cli_remove(0, "a.b"), 404);
 }
 
+static void test_a_name_that_ends_in_the_namespace(void **state)
+{
+    (void)state;
+    cli_expect(0, "POST", "/system/functions", "{\"service\":\"f.openfaas-fn\",\"image\":\"i\"}",
+               400, "allowed: f");
+    cli_expect(0, "PUT", "/system/functions", "{\"service\":\"f.openfaas-fn\",\"image\":\"i\"}",
+               400, "allowed: f");
+}
+
+static void test_queries_are_unescaped(void **state)
+{
+    (void)state;
+    cli_expect(0, "GET", "/system/functions?namespace=openfaas%2Dfn", NULL, 200, "cat");
+    cli_expect(0, "GET", "/system/secrets?namespace=%6fpenfaas-fn", NULL, 200, "[");
+    cli_expect(0, "GET", "/configuration/scheduler?function=c%61t", NULL, 200, "\"cat\"");
+    cli_expect(0, "GET", "/system/functions?namespace=dev%2D", NULL, 400, "'dev-'");
+    cli_expect(0, "GET", "/system/functions?namespace", NULL, 200, "cat");
+}
+
+/* invoke --sign */
+static void test_a_signed_call_goes_to_the_function_as_it_is(void **state)
+{
+    static const char signature[] = "X-Sig: sha1=a0c30b16b42e55f26352d4dee8528f88ecdcf96e";
+    static const char script[] = "#!/bin/sh\necho \"$HTTP_X_SIG\"\n";
+    char program[160];
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/signed", cluster.dir);
+    gateway_write_file(cluster.dir, "signed", script);
+    assert_int_equal(chmod(program, 0755), 0);
+    assert_int_equal(cli_deploy(0, "POST", "signed", program, ""), 202);
+    expect(send_method("POST", 0, "/function/signed.openfaas-fn", "hello\n", 6,
+                       (const char *const[]){signature, "Content-Type: text/plain", NULL}),
+           200, strchr(signature, '=') - 4);
+    assert_int_equal(cli_remove(0, "signed"), 202);
+}
+
+/* logs, with a time that is not in UTC */
+static void test_logs_since_a_time(void **state)
+{
+    (void)state;
+    expect(get(0,
+               "/system/logs?follow=false&name=cat&namespace=openfaas-fn&since=2026-11-27T02%3A00"
+               "%3A00%2B02%3A00&tail=-1"),
+           200, NULL);
+    expect(get(0, "/system/logs?follow=false&name=cat&since=2026-11-27T02:00:00%2B02:00&tail=-1"),
+           200, NULL);
+    expect(get(0, "/system/logs?follow=false&name=cat&since=yesterday"), 422, "since");
+}
+
 static void test_functions_of_the_file(void **state)
 {
     cJSON *list = cli_json(0, "/system/functions");
@@ -193,6 +243,10 @@ static void test_an_image_where_there_is_no_docker(void **state)
         "\"figlet\",\"envVars\":{},\"labels\":{\"com.openfaas.scale.max\":\"3\"},"
         "\"annotations\":null,\"limits\":{\"memory\":\"64Mi\"}}",
         202, "");
+    cli_expect(0, "POST", "/system/scale-function/figlet",
+               "{\"serviceName\":\"figlet\",\"replicas\":10,\"namespace\":\"openfaas-fn\"}", 202,
+               "");
+    wait_log(0, "replicas=3");
     f = cli_json(0, "/system/function/figlet?usage=1");
     assert_string_equal(json_text(f, "image"), "ghcr.io/openfaas/figlet:latest");
     assert_string_equal(json_text(f, "envProcess"), "figlet");
@@ -222,6 +276,8 @@ static void test_version_ready_namespaces(void **state)
     assert_int_equal(cJSON_GetArraySize(json), 1);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(json, 0)), "openfaas-fn");
     cJSON_Delete(json);
+    cli_expect(0, "GET", "/system/namespace/dev", NULL, 501, "one namespace, openfaas-fn");
+    cli_expect(0, "POST", "/system/namespace/dev", "{\"name\":\"dev\"}", 501, "gateway.namespace");
     cli_expect(0, "GET", "/system/functions?namespace=dev", NULL, 400, "allowed: openfaas-fn");
     cli_expect(0, "GET", "/system/function/cat?namespace=dev", NULL, 400, "allowed: openfaas-fn");
     cli_expect(0, "DELETE", "/system/functions", "{\"functionName\":\"cat\",\"namespace\":\"dev\"}",
@@ -467,6 +523,10 @@ int main(void)
         cmocka_unit_test(test_up_list_describe_invoke_remove),
         cmocka_unit_test(test_a_scheduler_of_its_own),
         cmocka_unit_test(test_names_with_dots),
+        cmocka_unit_test(test_a_name_that_ends_in_the_namespace),
+        cmocka_unit_test(test_queries_are_unescaped),
+        cmocka_unit_test(test_a_signed_call_goes_to_the_function_as_it_is),
+        cmocka_unit_test(test_logs_since_a_time),
         cmocka_unit_test(test_functions_of_the_file),
         cmocka_unit_test(test_an_image_where_there_is_no_docker),
         cmocka_unit_test(test_version_ready_namespaces),

@@ -81,6 +81,50 @@ static void another_user_reads_the_secret(void **state)
     cli_expect(0, "GET", "/function/deployed/write", NULL, 200, "root no");
 }
 
+static bool has_one_container(void *arg)
+{
+    (void)arg;
+    return strcmp(shell("docker ps -q --filter label=p2pfaas.function=again | wc -l"), "1\n") == 0;
+}
+
+static const char *again_containers(void)
+{
+    assert_true(wait_until(has_one_container, NULL, PATIENCE));
+    return shell("docker ps -q --filter label=p2pfaas.function=again");
+}
+
+static void import(const char *colour)
+{
+    shell("tar -C %s/tests/cluster/images -c function | docker import --change 'ENTRYPOINT "
+          "[\"/function\"]' --change 'ENV HUE=%s' - p2pfaas-test:latest",
+          getenv("P2P_TEST_BIN"), colour);
+}
+
+/* `faas-cli up`, after a build under the same name. */
+static void what_is_built_again_is_what_runs_after_a_put(void **state)
+{
+    static const char body[] = "{\"service\":\"again\",\"image\":\"p2pfaas-test:latest\"}";
+    char before[128];
+
+    (void)state;
+    need_docker();
+    import("red");
+    cli_expect(0, "POST", "/system/functions", body, 202, "");
+    cli_expect(0, "GET", "/function/again/env?HUE", NULL, 200, "red");
+    import("green");
+    cli_expect(0, "GET", "/function/again/env?HUE", NULL, 200, "red");
+    cli_expect(0, "PUT", "/system/functions", body, 202, "");
+    cli_expect(0, "GET", "/function/again/env?HUE", NULL, 200, "green");
+    cli_expect(0, "POST", "/system/scale-function/again", "{\"replicas\":1}", 202, "");
+    snprintf(before, sizeof(before), "%s", again_containers());
+    assert_true(before[0]);
+    /* Without a PUT it is the same container after a restart. */
+    kill_and_start(0, NULL);
+    cli_expect(0, "GET", "/function/again/env?HUE", NULL, 200, "green");
+    assert_string_equal(again_containers(), before);
+    assert_int_equal(cli_remove(0, "again"), 202);
+}
+
 static void restart_and_removal(void **state)
 {
     (void)state;
@@ -97,6 +141,7 @@ int main(void)
         cmocka_unit_test(deployed_image_has_its_settings_and_secrets),
         cmocka_unit_test(another_user_reads_the_secret),
         cmocka_unit_test(restart_and_removal),
+        cmocka_unit_test(what_is_built_again_is_what_runs_after_a_put),
     };
 
     return cmocka_run_group_tests(tests, begin, docker_end);

@@ -128,7 +128,8 @@ static void test_broken_files_are_kept_aside(void **state)
         assert_false(gateway_has_file(functions, broken[i].name));
         assert_true(gateway_has_file(functions, aside));
     }
-    assert_true(gateway_has_file(functions, "folder.json.bad"));
+    /* What cannot be read now may be right. */
+    assert_true(gateway_has_file(functions, "folder.json"));
     assert_false(gateway_has_file(functions, "late.json.new"));
     assert_true(gateway_has_file(functions, "README"));
     cli_expect(0, "POST", "/function/up", "x", 200, "X");
@@ -246,6 +247,22 @@ static void test_the_file_comes_before_a_deployment(void **state)
 
 /* ---- what cannot be ---- */
 
+static void test_a_folder_that_cannot_be_read(void **state)
+{
+    char command[512];
+
+    (void)state;
+    assert_int_equal(mkdir(data, 0700), 0);
+    gateway_write_file(data, "functions", "in the way");
+    snprintf(command, sizeof(command),
+             "%s/p2pfaas --config '%s/plugins.yaml' --set %s --set node.listen=127.0.0.9 2>&1 | "
+             "grep -q '/functions: Not a directory'",
+             getenv("P2P_TEST_BIN"), cluster.dir, data_setting);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(unlink(functions), 0);
+    start_node(0, NULL);
+}
+
 static void test_a_file_that_cannot_be_written(void **state)
 {
     (void)state;
@@ -256,6 +273,27 @@ static void test_a_file_that_cannot_be_written(void **state)
     cli_expect(0, "GET", "/system/function/up", NULL, 404, NULL);
     assert_int_equal(unlink(functions), 0);
     cli_expect(0, "POST", "/system/functions", "{\"service\":\"up\",\"image\":\"i\"}", 202, "");
+}
+
+/* Each of its bytes becomes six in JSON. */
+static void test_what_could_not_be_read_again_is_refused(void **state)
+{
+    static const char form[] = "{\"service\":\"big\",\"image\":\"i\",\"labels\":{\"a\":\"%s\"}}";
+    char *text = calloc(1, 128 << 10), *body = malloc(128 << 10);
+
+    (void)state;
+    assert_true(text && body);
+    memset(text, 1, 120 << 10);
+    snprintf(body, 128 << 10, form, text);
+    cli_expect(0, "POST", "/system/functions", body, 400, "bytes of JSON; allowed: ");
+    assert_false(gateway_has_file(functions, "big.json"));
+    text[80 << 10] = '\0';
+    snprintf(body, 128 << 10, form, text);
+    cli_expect(0, "POST", "/system/functions", body, 202, "");
+    kill_and_start(0, NULL);
+    cli_expect(0, "GET", "/system/function/big", NULL, 200, "\"big\"");
+    free(text);
+    free(body);
 }
 
 /* Names have numbers for as long as the node runs, and these are used up. */
@@ -311,6 +349,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_change_under_load_loses_no_call, start, stop),
         cmocka_unit_test_setup_teardown(test_the_file_comes_before_a_deployment, start, stop),
         cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_written, start, stop),
+        cmocka_unit_test_setup_teardown(test_what_could_not_be_read_again_is_refused, start, stop),
+        cmocka_unit_test_teardown(test_a_folder_that_cannot_be_read, stop),
         cmocka_unit_test_teardown(test_what_cannot_be_offered_is_taken_back, stop),
         cmocka_unit_test_teardown(test_without_a_folder_all_ends_with_the_node, stop),
     };

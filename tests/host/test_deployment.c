@@ -120,12 +120,50 @@ static void test_what_clients_leave_empty(void **state)
     assert_null(f->secrets);
     assert_false(f->read_only); /* as there, where nothing said means that it can be written */
     assert_int_equal(f->memory, 0);
-    assert_int_equal(f->replicas_min, 0);
+    assert_int_equal(f->replicas_min, 1);
+    assert_int_equal(f->replicas_max, 5);
     shared_config_unref(c);
     f = taken(&c,
               "{\"service\":\"f\",\"image\":\"i\",\"labels\":{\"com.openfaas.scale.min\":\"3\"}}");
-    assert_int_equal(f->replicas_max, 3);
+    assert_int_equal(f->replicas_max, 5);
     shared_config_unref(c);
+}
+
+static void has_replicas(const char *json, int64_t least, int64_t most)
+{
+    struct shared_config *c;
+    const struct function_config *f = taken(&c, json);
+
+    if (f->replicas_min != least || f->replicas_max != most)
+        fail_msg("%s: %d to %d", json, (int)f->replicas_min, (int)f->replicas_max);
+    shared_config_unref(c);
+}
+
+#define LABELS(rest) "{\"service\":\"f\",\"image\":\"i\",\"labels\":{" rest "}}"
+#define LEAST "\"com.openfaas.scale.min\":"
+#define MOST "\"com.openfaas.scale.max\":"
+
+static void test_replicas(void **state)
+{
+    (void)state;
+    has_replicas(LABELS(""), 1, 5);
+    has_replicas(LABELS(LEAST "\"0\""), 0, 5);
+    has_replicas(LABELS(LEAST "\"8\""), 8, 8);
+    has_replicas(LABELS(MOST "\"3\""), 1, 3);
+    has_replicas(LABELS(LEAST "\"2\"," MOST "\"20\""), 2, 20);
+    has_replicas(LABELS(MOST "\"100\""), 1, DOCKER_MOST_REPLICAS);
+    has_replicas(LABELS(LEAST "\"99999999999999999999\""), DOCKER_MOST_REPLICAS,
+                 DOCKER_MOST_REPLICAS);
+    has_replicas("{\"service\":\"f\",\"image\":\"i\",\"annotations\":{\"p2pfaas.replicas_min\":"
+                 "\"0\",\"p2pfaas.replicas_max\":\"1\"}}",
+                 0, 1);
+    has_replicas("{\"service\":\"f\",\"image\":\"i\",\"annotations\":{\"p2pfaas.replicas_min\":"
+                 "\"7\"}}",
+                 7, 7);
+    /* What a gateway has when nothing is said is its own. */
+    has_replicas("{\"service\":\"f\",\"image\":\"i\",\"annotations\":{\"p2pfaas.runtime\":"
+                 "\"openfaas\"}}",
+                 0, 1);
 }
 
 static void test_any_key_by_annotation(void **state)
@@ -198,6 +236,9 @@ static void test_what_is_wrong_is_told(void **state)
     refuses(WITH("\"secrets\":{}"), "secrets is no list");
     refuses(WITH("\"secrets\":[\"../../etc/shadow\"]"), "is no name of a secret");
     refuses(WITH("\"secrets\":[7]"), "is no name of a secret");
+    refuses(WITH("\"secrets\":[\"a\"],\"annotations\":{\"p2pfaas.runtime\":\"http\"}"),
+            "runtime http cannot pass them on");
+    refuses(WITH("\"labels\":{\"com.openfaas.scale.max\":\"0\"}"), "com.openfaas.scale.max: ");
     refuses(WITH("\"readOnlyRootFilesystem\":\"yes\""), "neither true nor false");
     refuses(WITH("\"constraints\":{}"), "constraints is no list");
     refuses(WITH("\"requests\":[]"), "requests is no object");
@@ -230,11 +271,42 @@ static void test_what_is_kept_has_its_time(void **state)
     assert_non_null(c);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(c->deployment, "createdAt")),
                         "2026-11-27T00:21:44Z");
+    assert_string_equal(c->config.function[0].generation, "2026-11-27T00:21:44Z");
+    shared_config_unref(c);
+    cJSON_AddStringToObject(json, "deployedAt", "2026-11-28T00:00:00.000000001Z");
+    c = deployment_kept(json, &place, err);
+    assert_non_null(c);
+    assert_string_equal(c->config.function[0].generation, "2026-11-28T00:00:00.000000001Z");
     shared_config_unref(c);
     cJSON_DeleteItemFromObject(json, "createdAt");
     assert_null(deployment_kept(json, &place, err));
     assert_non_null(strstr(err, "createdAt"));
     cJSON_Delete(json);
+}
+
+/* The same name may be of another image by now, unless it is one of a digest. */
+static void test_only_names_that_lead_elsewhere_are_anew(void **state)
+{
+    static const struct {
+        const char *json;
+        bool anew;
+    } all[] = {{"{\"service\":\"f\",\"image\":\"i:latest\"}", true},
+               {"{\"service\":\"f\",\"image\":\"i@sha256:ab\"}", false},
+               {"{\"service\":\"f\",\"image\":\"cat\",\"annotations\":{\"p2pfaas.runtime\":"
+                "\"process\",\"p2pfaas.command\":\"cat\"}}",
+                false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct shared_config *a, *b;
+        const struct function_config *f = taken(&a, all[i].json), *g = taken(&b, all[i].json);
+
+        assert_int_equal(deployment_date(a, "c", "1"), 0);
+        assert_int_equal(deployment_date(b, "c", "2"), 0);
+        assert_int_equal(!config_same_function(f, g), all[i].anew);
+        shared_config_unref(a);
+        shared_config_unref(b);
+    }
 }
 
 static void test_quantities(void **state)
@@ -276,6 +348,8 @@ int main(void)
         cmocka_unit_test(test_what_is_wrong_is_told),
         cmocka_unit_test(test_more_than_fits),
         cmocka_unit_test(test_what_is_kept_has_its_time),
+        cmocka_unit_test(test_replicas),
+        cmocka_unit_test(test_only_names_that_lead_elsewhere_are_anew),
         cmocka_unit_test(test_quantities),
     };
 

@@ -161,6 +161,15 @@ static void test_bodies_are_those_of_the_api(void **state)
            "\"limits\":{\"memory\":\"67108864\",\"cpu\":\"500m\"},"
            "\"readOnlyRootFilesystem\":false,\"namespace\":\"fn\","
            "\"annotations\":{\"p2pfaas-settings\":\"12ab\"}}");
+    function.secrets = (char *[]){"/data/secrets/key", "/other", NULL};
+    writes(openfaas_deploy_body(&function, "fn", "12ab"),
+           "{\"service\":\"f\",\"image\":\"team/f:1\",\"envProcess\":\"python index.py\","
+           "\"envVars\":{\"A\":\"b\",\"EQUALS\":\"x=y\",\"EMPTY\":\"\"},"
+           "\"labels\":{\"com.openfaas.scale.min\":\"1\",\"com.openfaas.scale.max\":\"4\"},"
+           "\"limits\":{\"memory\":\"67108864\",\"cpu\":\"500m\"},\"secrets\":[\"key\",\"other\"],"
+           "\"readOnlyRootFilesystem\":false,\"namespace\":\"fn\","
+           "\"annotations\":{\"p2pfaas-settings\":\"12ab\"}}");
+    function.secrets = NULL;
     writes(openfaas_scale_body("f", "fn", 3),
            "{\"serviceName\":\"f\",\"replicas\":3,\"namespace\":\"fn\"}");
 }
