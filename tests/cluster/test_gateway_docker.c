@@ -81,6 +81,16 @@ static void another_user_reads_the_secret(void **state)
     cli_expect(0, "GET", "/function/deployed/write", NULL, 200, "root no");
 }
 
+static bool is_available(void *arg)
+{
+    cJSON *f = cli_json(0, "/system/function/again");
+    bool is = cJSON_GetNumberValue(cJSON_GetObjectItem(f, "availableReplicas")) == 1;
+
+    (void)arg;
+    cJSON_Delete(f);
+    return is;
+}
+
 static bool has_one_container(void *arg)
 {
     (void)arg;
@@ -110,6 +120,7 @@ static void what_is_built_again_is_what_runs_after_a_put(void **state)
     need_docker();
     import("red");
     cli_expect(0, "POST", "/system/functions", body, 202, "");
+    assert_true(wait_until(is_available, NULL, PATIENCE)); /* before it is called */
     cli_expect(0, "GET", "/function/again/env?HUE", NULL, 200, "red");
     import("green");
     cli_expect(0, "GET", "/function/again/env?HUE", NULL, 200, "red");

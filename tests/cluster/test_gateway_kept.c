@@ -245,6 +245,30 @@ static void test_the_file_comes_before_a_deployment(void **state)
     gateway_write_file(cluster.dir, "plugins.yaml", fixture_functions);
 }
 
+/* What needs a restart is for functions that come later, too, as it was. */
+static void test_a_reload_leaves_docker_as_it_was(void **state)
+{
+    static const char *const first[] = {"node.threads=1", NULL};
+    char text[8192];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%sdocker: {socket: /nonexistent/first.sock}\n",
+             fixture_functions);
+    gateway_write_file(cluster.dir, "plugins.yaml", text);
+    start_node(0, first);
+    snprintf(text, sizeof(text),
+             "%s  late: {runtime: docker, image: i}\ndocker: {socket: /nonexistent/second.sock}\n",
+             fixture_functions);
+    gateway_write_file(cluster.dir, "plugins.yaml", text);
+    kill(cluster.node[0].pid, SIGHUP);
+    wait_log(0, "a changed setting needs a restart");
+    wait_log(0, "Docker is not there socket=/nonexistent/first.sock");
+    cli_expect(0, "POST", "/system/functions", "{\"service\":\"image\",\"image\":\"i\"}", 202, "");
+    cli_expect(0, "POST", "/function/image", "x", 503, "/nonexistent/first.sock");
+    cli_expect(0, "POST", "/function/late", "x", 503, "/nonexistent/first.sock");
+    gateway_write_file(cluster.dir, "plugins.yaml", fixture_functions);
+}
+
 /* ---- what cannot be ---- */
 
 static void test_a_folder_that_cannot_be_read(void **state)
@@ -348,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_none_of_many_at_once_is_lost, start, stop),
         cmocka_unit_test_setup_teardown(test_a_change_under_load_loses_no_call, start, stop),
         cmocka_unit_test_setup_teardown(test_the_file_comes_before_a_deployment, start, stop),
+        cmocka_unit_test_teardown(test_a_reload_leaves_docker_as_it_was, stop),
         cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_written, start, stop),
         cmocka_unit_test_setup_teardown(test_what_could_not_be_read_again_is_refused, start, stop),
         cmocka_unit_test_teardown(test_a_folder_that_cannot_be_read, stop),
