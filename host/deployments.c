@@ -8,6 +8,7 @@
 #include "host/later.h"
 #include "host/log.h"
 #include "host/node.h"
+#include "host/runtimes/openfaas_gateway.h"
 #include "host/timestamp.h"
 
 struct deployment_change {
@@ -15,6 +16,7 @@ struct deployment_change {
     enum deployment_kind kind;
     char name[CONFIG_MAX_NAME + 1];
     struct shared_config *wanted, *before; /* NULL: it is removed; there was none */
+    bool is_gone;                          /* removed at the gateway behind this node */
     unsigned shard;                        /* that it visits */
     int status;
     char err[P2P_ERRLEN];
@@ -64,17 +66,13 @@ struct shared_config *deployments_read(struct node *n, const cJSON *json, char e
 
 static void begin(struct exchange *x);
 
-/* The first of those that wait.  [main thread] */
+/* [main thread] */
 static void answer(struct exchange *x)
 {
     static const char *const events[] = {"function deployed", "function deployed anew",
                                          "function removed"};
     struct deployment_change *c = x->later.held;
-    struct deployments *d = &node_of(x)->deployments;
 
-    d->first = c->next;
-    if (!d->first)
-        d->last = &d->first;
     if (c->status == MHD_HTTP_ACCEPTED) {
         log_event(LOG_INFO, events[c->kind], LOG_STR("function", c->name));
         x->response.status = c->status;
@@ -102,13 +100,23 @@ static void refuse(struct exchange *x, int status, const char *format, ...)
     c->status = status;
 }
 
-/* [main thread] */
+static struct exchange *take_first(struct deployments *d)
+{
+    struct deployment_change *c = d->first;
+
+    d->first = c->next;
+    if (!d->first)
+        d->last = &d->first;
+    return c->x;
+}
+
+/* The first of those that wait has ended.  [main thread] */
 static void finish(struct exchange *x)
 {
     struct node *n = node_of(x);
     struct deployments *d = &n->deployments;
 
-    answer(x);
+    answer(take_first(d));
     if (d->first)
         later_move(d->first->x, &n->shards[0].reactor, begin);
 }
@@ -237,6 +245,8 @@ static void check(struct exchange *x)
     const struct function *f = function_table_find(n->functions, c->name, strlen(c->name));
     const char *file = n->config->config.file;
 
+    if (c->is_gone && !c->before)
+        return;
     if (f && f->origin == FROM_FILE && !(c->kind == DEPLOYMENT_REMOVE && c->before))
         refuse(x, MHD_HTTP_CONFLICT,
                "'%s' is a function of %.150s; change it there, or deploy under another name",
@@ -275,6 +285,10 @@ static void begin(struct exchange *x)
         finish(x);
         return;
     }
+    if (c->is_gone && !c->before) {
+        later_move(x, &n->shards[0].reactor, visit);
+        return;
+    }
     if (c->wanted && note_time(c)) {
         refuse(x, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
         finish(x);
@@ -287,7 +301,7 @@ static void begin(struct exchange *x)
 }
 
 /* [main thread] */
-static void join(struct exchange *x)
+static void enqueue(struct exchange *x)
 {
     struct deployments *d = &node_of(x)->deployments;
     struct deployment_change *c = x->later.held;
@@ -297,6 +311,49 @@ static void join(struct exchange *x)
     d->last = &c->next;
     if (!waits)
         begin(x);
+}
+
+/* ---- at the gateway behind this node, before it has its turn ---- */
+
+static bool is_at_gateway(const struct node *n, const struct deployment_change *c)
+{
+    const struct function *f = c->kind == DEPLOYMENT_REMOVE && n->openfaas && n->functions
+                                   ? function_table_find(n->functions, c->name, strlen(c->name))
+                                   : NULL;
+
+    return f && f->origin != FROM_FILE && f->config->runtime == FUNCTION_OPENFAAS;
+}
+
+/* [main thread] */
+static void on_removed_there(void *owner, int status, const char *why)
+{
+    struct exchange *x = owner;
+    struct deployment_change *c = x->later.held;
+    const struct node *n = node_of(x);
+
+    c->is_gone = !why || (status == MHD_HTTP_NOT_FOUND && find(n, c->name));
+    if (c->is_gone) {
+        enqueue(x);
+        return;
+    }
+    refuse(x,
+           n->stopping                    ? MHD_HTTP_SERVICE_UNAVAILABLE
+           : status == MHD_HTTP_NOT_FOUND ? status
+                                          : MHD_HTTP_BAD_GATEWAY,
+           "function '%s' is not removed: the OpenFaaS gateway: %.160s", c->name, why);
+    answer(x);
+}
+
+/* [main thread] */
+static void join(struct exchange *x)
+{
+    struct deployment_change *c = x->later.held;
+    struct node *n = node_of(x);
+
+    if (!is_at_gateway(n, c))
+        enqueue(x);
+    else if (n->stopping || openfaas_remove(n->openfaas, c->name, on_removed_there, x))
+        on_removed_there(x, 0, n->stopping ? "the node is stopping" : "out of memory");
 }
 
 void deployments_change(struct exchange *x, enum deployment_kind kind, const char *name,

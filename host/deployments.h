@@ -6,6 +6,9 @@
  * clerk, who writes; back to the main thread, which offers the functions anew; and to its
  * client.  One change at a time: whoever is told 202 finds it there, after a crash too.
  * When it cannot be offered the file is as before.
+ *
+ * One that runs at the OpenFaaS gateway behind this node is removed there before all that, and
+ * when the gateway does not do it, here neither.
  */
 #ifndef HOST_DEPLOYMENTS_H
 #define HOST_DEPLOYMENTS_H

@@ -122,6 +122,8 @@ void node_release_offers(struct node *n);
 /* node_openfaas.c: the gateway behind this node, if there is one  [main thread] */
 int node_openfaas_init(struct node *n, const struct openfaas_config *c, char err[P2P_ERRLEN]);
 void node_openfaas_start(struct node *n);
+/* Who waits for it is answered. */
+void node_openfaas_quiesce(struct node *n);
 void node_openfaas_stop(struct node *n);
 
 /* Reads the plugin folder again and logs what is new.  [any thread] */

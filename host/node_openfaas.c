@@ -100,6 +100,12 @@ void node_openfaas_start(struct node *n)
         openfaas_start(n->openfaas, on_listed, n);
 }
 
+void node_openfaas_quiesce(struct node *n)
+{
+    if (n->openfaas)
+        openfaas_end_removals(n->openfaas);
+}
+
 void node_openfaas_stop(struct node *n)
 {
     if (n->openfaas)

@@ -72,6 +72,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int events)
     n->stopping = true;
     discovery_leave(n);
     async_quiesce(&n->async);
+    node_openfaas_quiesce(n);
     for (unsigned i = 0; i < n->n_shards; i++)
         reactor_post(&n->shards[i].reactor, &n->shards[i].stop);
     ev_timer_init(&n->stop_timer, on_stop_timeout,

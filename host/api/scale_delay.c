@@ -73,7 +73,7 @@ static bool scale(struct measurement *m, unsigned replicas, char err[P2P_ERRLEN]
 /* It has begun: as many as before are wanted again. */
 static void restore(struct measurement *m)
 {
-    unsigned replicas = m->before.available;
+    unsigned replicas = m->before.replicas;
     char err[P2P_ERRLEN];
 
     m->function->is_measured = false;
@@ -105,6 +105,8 @@ static void look_again(struct measurement *m)
 
     after = after < FIRST_LOOK ? FIRST_LOOK : after > LAST_LOOK ? LAST_LOOK : after;
     ev_now_update(m->function->home->loop);
+    if (m->function->runtime->look)
+        m->function->runtime->look(m->function->program);
     ev_timer_set(&m->look, after, 0);
     ev_timer_start(m->function->home->loop, &m->look);
 }
@@ -167,6 +169,8 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
     runtime_count(m->function->runtime, m->function->program, &now);
     if (m->is_coming && now.available > 0)
         tell(m, delay, &now.last);
+    else if (now.refusal[0])
+        fail(m, MHD_HTTP_BAD_GATEWAY, now.refusal);
     else if (seconds_since(m->began_ns) > m->timeout)
         say_too_late(m);
     else if (!m->is_coming && now.replicas == 0)

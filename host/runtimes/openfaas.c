@@ -69,8 +69,15 @@ static void count(struct program *p, struct replica_count *out)
     struct openfaas_entry e;
 
     *out = (struct replica_count){0};
-    if (openfaas_count(gateway_of(p), name_of(p), &e))
-        *out = (struct replica_count){.replicas = e.replicas, .available = e.available};
+    if (!openfaas_count(gateway_of(p), name_of(p), &e, out->refusal, sizeof(out->refusal)))
+        return;
+    out->replicas = e.replicas;
+    out->available = e.available;
+}
+
+static void look(struct program *p)
+{
+    openfaas_look(gateway_of(p));
 }
 
 static int scale(struct program *p, unsigned replicas, char err[P2P_ERRLEN])
@@ -87,4 +94,5 @@ const struct runtime runtime_openfaas = {
     .describe = describe,
     .count = count,
     .scale = scale,
+    .look = look,
 };

@@ -1,6 +1,6 @@
 /*
- * openfaas_deploy.c - what a node changes at an OpenFaaS gateway: it deploys functions of
- * its plugins.yaml, and scales.
+ * openfaas_deploy.c - what a node deploys at an OpenFaaS gateway: functions with an image, of
+ * its plugins.yaml and those that were deployed here.
  */
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 #include "host/log.h"
 #include "host/runtimes/openfaas_private.h"
 
-enum { MOST_ANSWER = 64 << 10, MOST_SCALINGS = 64 };
+enum { MOST_ANSWER = 64 << 10 };
 /* An image may have to be fetched first. */
-static const uint64_t DEPLOY_NS = 300000000000, SCALE_NS = 60000000000;
+static const uint64_t DEPLOY_NS = 300000000000, CONNECT_NS = 60000000000;
 /* It may take a while until what was deployed is listed. */
 static const uint64_t LISTED_WITHIN_NS = 30000000000;
 
@@ -25,25 +25,11 @@ struct openfaas_deployment {
     char url[OPENFAAS_URL];
     char *body;
     bool is_new;      /* the gateway does not know it: POST */
+    bool leaving;     /* it is being removed there */
     bool deployed;    /* with these settings */
-    uint64_t when_ns; /* that was */
+    uint64_t when_ns; /* that was, or when it was removed */
     char why[160];    /* not; under the lock */
 };
-
-struct openfaas_scaling {
-    struct openfaas *openfaas;
-    struct openfaas_scaling *next, *prev;
-    char name[CONFIG_MAX_NAME + 1];
-    unsigned replicas;
-    struct curl_request request;
-    char url[OPENFAAS_URL];
-    char *body;
-};
-
-static bool is_taken(const struct curl_request *r)
-{
-    return r->complete && (r->status == 200 || r->status == 201 || r->status == 202);
-}
 
 /* ---- deploying ---- */
 
@@ -89,7 +75,7 @@ static void on_deployed(struct curl_request *r, struct buf *answer)
 
     cJSON_free(d->body);
     d->body = NULL;
-    if (is_taken(r)) {
+    if (openfaas_is_taken(r)) {
         succeed(d);
     } else if (r->complete && r->status == 404 && !d->is_new) {
         d->is_new = true;
@@ -106,7 +92,7 @@ static void put(struct openfaas_deployment *d)
 
     d->body = openfaas_deploy_body(d->config, o->namespace, d->settings);
     d->request = (struct curl_request){.most = MOST_ANSWER,
-                                       .connect_ns = SCALE_NS,
+                                       .connect_ns = CONNECT_NS,
                                        .timeout_ns = DEPLOY_NS,
                                        .done = on_deployed,
                                        .owner = d};
@@ -135,7 +121,7 @@ void openfaas_deploy_missing(struct openfaas *o)
     {
         const struct openfaas_entry *e = openfaas_list_find(&o->list, d->config->name);
 
-        if (curl_request_is_open(&d->request))
+        if (curl_request_is_open(&d->request) || d->leaving)
             continue;
         if (e && !d->deployed && strcmp(e->settings, d->settings) == 0) {
             d->deployed = true;
@@ -176,12 +162,47 @@ int openfaas_deploy(struct openfaas *o, const struct function_config *f)
     return 0;
 }
 
+static void cancel(struct openfaas_deployment *d)
+{
+    curl_request_cancel(&d->request);
+    cJSON_free(d->body);
+    d->body = NULL;
+}
+
+void openfaas_deploy_leaves(struct openfaas *o, const char *name)
+{
+    struct openfaas_deployment *d;
+
+    LL_FOREACH(o->deployments, d)
+    {
+        if (strcmp(d->config->name, name) == 0) {
+            cancel(d);
+            d->leaving = true;
+        }
+    }
+}
+
+void openfaas_deploy_left(struct openfaas *o, const char *name, bool is_gone)
+{
+    struct openfaas_deployment *d;
+
+    LL_FOREACH(o->deployments, d)
+    {
+        if (!d->leaving || strcmp(d->config->name, name) != 0)
+            continue;
+        d->leaving = false;
+        if (is_gone) { /* who asked for that forgets it now; else it is missing in a while */
+            d->deployed = true;
+            d->when_ns = clock_ns();
+        }
+    }
+}
+
 static void drop(struct openfaas_deployment *d)
 {
     struct openfaas *o = d->openfaas;
 
-    curl_request_cancel(&d->request);
-    cJSON_free(d->body);
+    cancel(d);
     pthread_mutex_lock(&o->lock);
     LL_DELETE(o->deployments, d);
     pthread_mutex_unlock(&o->lock);
@@ -199,84 +220,15 @@ void openfaas_forget(struct openfaas *o, const struct function_config *f)
     }
 }
 
-/* ---- scaling ---- */
-
-static void end_scaling(struct openfaas_scaling *s)
-{
-    curl_request_cancel(&s->request);
-    DL_DELETE(s->openfaas->scalings, s);
-    s->openfaas->n_scalings--;
-    cJSON_free(s->body);
-    free(s);
-}
-
-static void on_scaled(struct curl_request *r, struct buf *answer)
-{
-    struct openfaas_scaling *s = r->owner;
-    char why[P2P_ERRLEN];
-
-    if (is_taken(r)) {
-        log_event(LOG_INFO, "function is scaled", LOG_STR("function", s->name),
-                  LOG_INT("replicas", s->replicas));
-        openfaas_ask_soon(s->openfaas);
-    } else {
-        openfaas_explain(r, answer, why);
-        log_event(LOG_WARN, "function cannot be scaled", LOG_STR("function", s->name),
-                  LOG_INT("replicas", s->replicas), LOG_STR("why", why));
-    }
-    end_scaling(s);
-}
-
-int openfaas_scale(struct openfaas *o, const char *name, unsigned replicas, char err[P2P_ERRLEN])
-{
-    struct openfaas_scaling *s;
-    char path[128];
-
-    if (!o->running || !o->up || o->n_scalings >= MOST_SCALINGS ||
-        !openfaas_list_find(&o->list, name)) {
-        snprintf(err, P2P_ERRLEN, "function '%s': the OpenFaaS gateway %s", name,
-                 !o->running || !o->up            ? "is away"
-                 : o->n_scalings >= MOST_SCALINGS ? "has as much to do as it may"
-                                                  : "does not list it");
-        return -1;
-    }
-    s = calloc(1, sizeof(*s));
-    if (!s)
-        goto fail;
-    s->openfaas = o;
-    s->replicas = replicas;
-    snprintf(s->name, sizeof(s->name), "%s", name);
-    DL_APPEND(o->scalings, s);
-    o->n_scalings++;
-    s->body = openfaas_scale_body(name, o->namespace, replicas);
-    s->request = (struct curl_request){.most = MOST_ANSWER,
-                                       .connect_ns = SCALE_NS,
-                                       .timeout_ns = SCALE_NS,
-                                       .done = on_scaled,
-                                       .owner = s};
-    snprintf(path, sizeof(path), "/system/scale-function/%s", name);
-    if (s->body && openfaas_request(o, &s->request, s->url, "POST", path, s->body) == 0)
-        return 0;
-    end_scaling(s);
-fail:
-    snprintf(err, P2P_ERRLEN, "function '%s': out of memory or of descriptors", name);
-    return -1;
-}
-
 /* ---- the end ---- */
 
 void openfaas_deploy_stop(struct openfaas *o)
 {
     struct openfaas_deployment *d;
-    struct openfaas_scaling *s, *next;
 
     LL_FOREACH(o->deployments, d)
     {
-        curl_request_cancel(&d->request);
-    }
-    DL_FOREACH_SAFE(o->scalings, s, next)
-    {
-        end_scaling(s);
+        cancel(d);
     }
 }
 

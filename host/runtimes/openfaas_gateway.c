@@ -50,6 +50,11 @@ void openfaas_explain(const struct curl_request *r, struct buf *answer, char out
              r->status == 401 ? "; see openfaas.user and password" : "");
 }
 
+bool openfaas_is_taken(const struct curl_request *r)
+{
+    return r->complete && (r->status == 200 || r->status == 201 || r->status == 202);
+}
+
 static void ask_after(struct openfaas *o, double seconds)
 {
     struct ev_loop *loop = o->home->loop;
@@ -66,6 +71,12 @@ void openfaas_ask_soon(struct openfaas *o)
 {
     if (!curl_request_is_open(&o->ask))
         ask_after(o, 0);
+}
+
+void openfaas_look(struct openfaas *o)
+{
+    if (o->up)
+        openfaas_ask_soon(o);
 }
 
 /* ---- the list ---- */
@@ -144,6 +155,24 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
         down(o, 0, o->ask.err);
 }
 
+void openfaas_take_out(struct openfaas *o, const char *name)
+{
+    struct openfaas_list *l = &o->list;
+
+    pthread_mutex_lock(&o->lock);
+    for (unsigned i = 0; i < l->n; i++)
+        if (strcmp(l->entry[i].name, name) == 0) {
+            l->n--;
+            memmove(&l->entry[i], &l->entry[i + 1], (l->n - i) * sizeof(*l->entry));
+        }
+    pthread_mutex_unlock(&o->lock);
+    if (!o->running)
+        return;
+    curl_request_cancel(&o->ask); /* what comes may be older than that */
+    ask_after(o, o->refresh);
+    o->listed(o->ctx);
+}
+
 /* ---- what is known ---- */
 
 void openfaas_url(const struct openfaas *o, const char *name, char *out, size_t size)
@@ -172,7 +201,8 @@ const struct openfaas_list *openfaas_listed(const struct openfaas *o)
     return &o->list;
 }
 
-bool openfaas_count(struct openfaas *o, const char *name, struct openfaas_entry *out)
+bool openfaas_count(struct openfaas *o, const char *name, struct openfaas_entry *out, char *refusal,
+                    size_t size)
 {
     const struct openfaas_entry *e;
 
@@ -180,6 +210,7 @@ bool openfaas_count(struct openfaas *o, const char *name, struct openfaas_entry 
     e = openfaas_list_find(&o->list, name);
     if (e)
         *out = *e;
+    snprintf(refusal, size, "%s", openfaas_scale_refusal(o, name));
     pthread_mutex_unlock(&o->lock);
     return e != NULL;
 }
@@ -215,18 +246,21 @@ bool openfaas_has(struct openfaas *o, const char *name, int *status, char *why, 
 void openfaas_describe(struct openfaas *o, const char *name, char *out, size_t size)
 {
     const struct openfaas_entry *e;
+    const char *refusal;
     char deployment[160];
 
     pthread_mutex_lock(&o->lock);
     e = openfaas_list_find(&o->list, name);
+    refusal = openfaas_scale_refusal(o, name);
     openfaas_deploy_describe(o, name, deployment, sizeof(deployment));
     if (!e)
         say_missing(o, name, out, size);
     else if (!o->up)
         snprintf(out, size, "the OpenFaaS gateway is away: %s", o->why);
     else
-        snprintf(out, size, "%u of %u replicas%s%s", e->available, e->replicas,
-                 deployment[0] ? "; " : "", deployment);
+        snprintf(out, size, "%u of %u replicas%s%s%s%s", e->available, e->replicas,
+                 refusal[0] ? "; it cannot be scaled: " : "", refusal, deployment[0] ? "; " : "",
+                 deployment);
     pthread_mutex_unlock(&o->lock);
 }
 
@@ -301,6 +335,8 @@ void openfaas_stop(struct openfaas *o)
     ev_timer_stop(o->home->loop, &o->again);
     curl_request_cancel(&o->ask);
     openfaas_deploy_stop(o);
+    openfaas_scale_stop(o);
+    openfaas_end_removals(o);
 }
 
 void openfaas_free(struct openfaas *o)

@@ -9,8 +9,8 @@
  * A call that goes there says by a Via field through whom: two nodes behind each other may for
  * a moment believe of a function that the other has it.
  *
- * Functions of plugins.yaml that have an image are deployed there when the list does not have
- * them with their settings; what a node has deployed stays there when it forgets it.
+ * Functions that have an image are deployed there when the list does not have them with their
+ * settings; what a node has deployed stays there when it forgets it, until it is removed.
  */
 #ifndef HOST_OPENFAAS_GATEWAY_H
 #define HOST_OPENFAAS_GATEWAY_H
@@ -41,17 +41,31 @@ const struct openfaas_list *openfaas_listed(const struct openfaas *o);
 bool openfaas_has(struct openfaas *o, const char *name, int *status, char *why, size_t size);
 /* As a runtime's describe: "2 of 3 replicas", "the gateway does not list it" …  [any thread] */
 void openfaas_describe(struct openfaas *o, const char *name, char *out, size_t size);
-/* False when it is not listed.  [any thread] */
-bool openfaas_count(struct openfaas *o, const char *name, struct openfaas_entry *out);
+/* False when it is not listed.  `refusal` gets why the last wish to scale it was refused, or
+ * "".  [any thread] */
+bool openfaas_count(struct openfaas *o, const char *name, struct openfaas_entry *out, char *refusal,
+                    size_t size);
+/* Asks for the list in a moment: somebody waits for a change.  [home thread] */
+void openfaas_look(struct openfaas *o);
 
 /* Deploys it now and whenever it is missing.  `f` stays until it is forgotten.  0 or -1
  * (memory).  [home thread] */
 int openfaas_deploy(struct openfaas *o, const struct function_config *f);
 /* Nothing happens to one that is not to be deployed. */
 void openfaas_forget(struct openfaas *o, const struct function_config *f);
-/* Asks the gateway to scale it; how that ended is logged.  0, or -1 with a reason why it is
- * not asked.  [home thread] */
+/* Asks the gateway to scale it; of several wishes one after another, and of those that wait
+ * the last.  How that ended is logged, a refusal is described until the next wish.  0, or -1
+ * with a reason why it is not asked.  [home thread] */
 int openfaas_scale(struct openfaas *o, const char *name, unsigned replicas, char err[P2P_ERRLEN]);
+
+/* How a removal ended: `why` is NULL when the gateway does not have it any more, else the reason
+ * and `status` the gateway's; 0 = it gave none. */
+typedef void openfaas_removed(void *owner, int status, const char *why);
+/* Takes it away from the gateway and from the list: `listed` comes before `done`.  `done` comes
+ * once, never from inside.  0, or -1 (memory) and it does not.  [home thread] */
+int openfaas_remove(struct openfaas *o, const char *name, openfaas_removed *done, void *owner);
+/* Those that are under way end: the node is stopping.  [home thread] */
+void openfaas_end_removals(struct openfaas *o);
 
 struct openfaas_stats {
     bool up;

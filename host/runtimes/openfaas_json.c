@@ -225,6 +225,15 @@ char *openfaas_deploy_body(const struct function_config *f, const char *namespac
     return print(body);
 }
 
+char *openfaas_remove_body(const char *name, const char *namespace)
+{
+    cJSON *body = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(body, "functionName", name);
+    cJSON_AddStringToObject(body, "namespace", namespace);
+    return print(body);
+}
+
 char *openfaas_scale_body(const char *name, const char *namespace, unsigned replicas)
 {
     cJSON *body = cJSON_CreateObject();

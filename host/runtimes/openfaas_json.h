@@ -45,6 +45,7 @@ int openfaas_settings(const struct function_config *f, char out[SETTINGS_HASH]);
 /* Bodies of requests, to be freed by cJSON_free; NULL when memory is short. */
 char *openfaas_deploy_body(const struct function_config *f, const char *namespace,
                            const char *settings);
+char *openfaas_remove_body(const char *name, const char *namespace);
 char *openfaas_scale_body(const char *name, const char *namespace, unsigned replicas);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * openfaas_private.h - what openfaas_gateway.c (its list) and openfaas_deploy.c (what is
- * changed there) share.
+ * openfaas_private.h - what openfaas_gateway.c (its list), openfaas_deploy.c (what is deployed
+ * there), openfaas_scale.c and openfaas_remove.c share.
  */
 #ifndef HOST_OPENFAAS_PRIVATE_H
 #define HOST_OPENFAAS_PRIVATE_H
@@ -13,6 +13,7 @@ enum { OPENFAAS_BASE = URL_AUTHORITY + URL_PATH + 16, OPENFAAS_URL = OPENFAAS_BA
 
 struct openfaas_deployment;
 struct openfaas_scaling;
+struct openfaas_removal;
 
 struct openfaas {
     struct reactor *home;
@@ -30,30 +31,42 @@ struct openfaas {
     ev_timer again;
     int last_status; /* of a list that failed */
     unsigned last_left_out;
-    struct openfaas_scaling *scalings;
-    unsigned n_scalings;
+    struct openfaas_removal *removals;
     pthread_mutex_t lock;
     /* Written by the home thread under the lock, read by others under it. */
     bool known, up; /* known: it has listed once */
     char why[P2P_ERRLEN];
     struct openfaas_list list;
     struct openfaas_deployment *deployments;
+    struct openfaas_scaling *scalings;
+    unsigned n_scalings;
     struct openfaas_stats stats;
 };
 
 /* Begins a request to PATH with a body that is JSON. */
 int openfaas_request(struct openfaas *o, struct curl_request *r, char url[OPENFAAS_URL],
                      const char *method, const char *path, const char *body);
-/* Its answer is none: why. */
+/* 200, 201 or 202. */
+bool openfaas_is_taken(const struct curl_request *r);
+/* It is no such answer: why. */
 void openfaas_explain(const struct curl_request *r, struct buf *answer, char out[P2P_ERRLEN]);
 /* Asks for the list in a moment. */
 void openfaas_ask_soon(struct openfaas *o);
+/* It is gone there: as if the last list did not have it; the next comes after `refresh`. */
+void openfaas_take_out(struct openfaas *o, const char *name);
 
 /* There is a new list. */
 void openfaas_deploy_missing(struct openfaas *o);
 /* Under the lock: how it is with the deployment of a function; "" = nothing to say. */
 void openfaas_deploy_describe(const struct openfaas *o, const char *name, char *out, size_t size);
+/* It is being removed: not deployed until it left, or stayed. */
+void openfaas_deploy_leaves(struct openfaas *o, const char *name);
+void openfaas_deploy_left(struct openfaas *o, const char *name, bool is_gone);
 void openfaas_deploy_stop(struct openfaas *o);
 void openfaas_deploy_free(struct openfaas *o);
+
+/* Under the lock: why the last wish was refused; "" = it was not. */
+const char *openfaas_scale_refusal(const struct openfaas *o, const char *name);
+void openfaas_scale_stop(struct openfaas *o);
 
 #endif

@@ -62,6 +62,7 @@ struct replica_count {
     unsigned available; /* of them, that serve now */
     /* How long the last one took to be available; all 0: not known.  COLD_ANSWER is 0. */
     struct cold_start last;
+    char refusal[128]; /* why what was asked for last is not to be had; "" = it is */
 };
 
 struct usage {
@@ -92,6 +93,9 @@ struct runtime {
      * are at least so many; 0 = none until the next call.  0, or -1 with the number that would
      * be right; NULL: it cannot be scaled.  [home thread] */
     int (*scale)(struct program *p, unsigned replicas, char err[P2P_ERRLEN]);
+    /* Somebody waits for what count() tells to change: it is to be true soon.  NULL: it always
+     * is.  [home thread] */
+    void (*look)(struct program *p);
     /* The lines that its instances write, with a reference for the caller, who opens one
      * reader at once.  What the runtime chooses itself it takes out of *w.  NULL with a reason;
      * NULL: it sees none.  [home thread] */

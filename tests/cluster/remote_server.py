@@ -18,17 +18,25 @@ functions = {
     "there": {"replicas": 2, "availableReplicas": 1},
     "extra": {"replicas": 1},
     "num": {"replicas": 1},
+    "old": {"replicas": 1},
     "phantom": {"replicas": 1, "annotations": {"p2pfaas.origin": "gateway"}},
 }
-seen = {"GET": 0, "PUT": 0, "POST": 0, "last": None}
+late = {}
+seen = {"GET": 0, "PUT": 0, "POST": 0, "last": None, "scaled": [], "deleted": []}
+
 
 
 def listed():
     if rule[0] == "huge":
         return b"[" + b",".join([b'{"name": "z", "image": "team/resize:latest"}'] * 100000) + b"]"
     many = 1000 if rule[0] == "many" else 0
-    names = [] if rule[0] == "empty" else list(functions)
-    rows = [dict(functions[name], name=name, image="x", namespace="openfaas-fn") for name in names]
+    kept = [] if rule[0] == "empty" else list(functions)
+    rows = [dict(functions[name], name=name, image="x", namespace="openfaas-fn") for name in kept]
+    for name in kept:
+        if late.get(name, 0) > 0:  # lists until its replicas are there
+            late[name] -= 1
+            if late[name] == 0:
+                functions[name]["availableReplicas"] = functions[name]["replicas"]
     rows += [{"name": "z%06d" % i, "replicas": 1} for i in range(many)]
     return json.dumps(rows).encode()
 
@@ -76,16 +84,43 @@ class Behind(Handler):
             functions[name] = {"replicas": 1, "annotations": sent["annotations"]}
         self.answer(202)
 
+    def remove(self, body):
+        sent = json.loads(body)
+        with changed:
+            seen["deleted"].append(sent)
+            while rule[0] == "held":
+                changed.wait()
+            if rule[0] == "closed":
+                self.answer(401, b"invalid credentials")
+                return
+            known = functions.pop(sent["functionName"], None)
+        self.answer(202 if known else 404)
+
+    def scale(self, body):
+        wish = json.loads(body)
+        with changed:
+            seen["scaled"].append(wish["replicas"])
+            while rule[0] == "slow":
+                changed.wait()
+            if rule[0] == "fixed":
+                self.answer(500, b"it has as many as it has")
+                return
+            name, replicas = wish["serviceName"], wish["replicas"]
+            late[name] = 20 if rule[0] == "late" and replicas else 0
+            functions[name].update(replicas=replicas,
+                                   availableReplicas=0 if late[name] else replicas)
+        self.answer(202)
+
     def gateway(self, path, body):
         if path.startswith("/system/functions"):
             if self.command == "GET":
                 self.list()
+            elif self.command == "DELETE":
+                self.remove(body)
             else:
                 self.deploy(body)
         elif path.startswith("/system/scale-function/"):
-            wish = json.loads(body)
-            functions[wish["serviceName"]].update(replicas=wish["replicas"])
-            self.answer(202)
+            self.scale(body)
         elif path.startswith("/function/"):
             name = path[len("/function/"):].split("/")[0].split("?")[0]
             if name.endswith(".openfaas-fn") and name[:-len(".openfaas-fn")] in functions:

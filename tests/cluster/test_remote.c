@@ -11,6 +11,11 @@ enum { PATIENCE = 20 };
 static struct outside plain = {.script = "remote_server.py"}, tls = {.script = "remote_server.py"};
 static char certificate[96], key[96];
 
+static bool has_seen_it(void *arg)
+{
+    return has_seen(arg);
+}
+
 /* ---- the node ---- */
 
 static void write_config(const char *variable)
@@ -199,26 +204,144 @@ static void test_what_the_gateway_lists_is_offered(void **state)
     expect(get(0, "/configuration"), 200, "\"user\":\"admin\",\"password\":\"***\"");
 }
 
-static bool is_scaled(void *arg)
-{
-    struct reply r = get(0, "/configuration");
-    bool is = strstr(r.body, "1 of 5 replicas");
+struct wanted_state {
+    const char *name, *state;
+};
 
-    (void)arg;
+static bool has_state(void *arg)
+{
+    const struct wanted_state *w = arg;
+    struct reply r = get(0, "/configuration");
+    char text[128];
+    const char *row;
+    bool has;
+
+    snprintf(text, sizeof(text), "{\"name\":\"%s\",\"runtime\":", w->name);
+    row = strstr(r.body, text);
+    has = row && strstr(row, w->state) && strstr(row, w->state) < strchr(row, '}');
     reply_free(&r);
-    return is;
+    return has;
+}
+
+static void wait_state(const char *name, const char *state)
+{
+    struct wanted_state w = {name, state};
+
+    if (!wait_until(has_state, &w, PATIENCE))
+        fail_msg("%s is not '%s'", name, state);
+}
+
+static void scale(const char *name, int replicas)
+{
+    char path[64], wish[96];
+
+    snprintf(path, sizeof(path), "/system/scale-function/%s", name);
+    snprintf(wish, sizeof(wish), "{\"serviceName\":\"%s\",\"replicas\":%d}", name, replicas);
+    expect(post_text(0, path, wish), 202, "");
+}
+
+/* Its replicas are there after 20 lists, which at `refresh` take 4 s; then there are as many as
+ * were wanted before, not as many as were available. */
+static void test_how_long_it_takes_there_is_measured(void **state)
+{
+    struct reply r;
+    const char *delay;
+
+    (void)state;
+    rule("late");
+    r = get(0, "/monitoring/scale-delay/there");
+    delay = strstr(r.body, "\"delay_seconds\":");
+    assert_non_null(delay);
+    assert_true(strtod(delay + strlen("\"delay_seconds\":"), NULL) < 3);
+    expect(r, 200, "\"runtime\":\"openfaas\"");
+    assert_true(wait_until(has_seen_it, (void *)(uintptr_t) "\"scaled\": [0, 1, 2]", PATIENCE));
+    rule("right");
+    wait_state("there", "2 of 2 replicas");
 }
 
 static void test_it_is_scaled_there(void **state)
 {
-    static const char wish[] = "{\"serviceName\":\"there\",\"replicas\":5}";
-
     (void)state;
-    expect(post_text(0, "/system/scale-function/there", wish), 202, "");
-    assert_true(wait_until(is_scaled, NULL, PATIENCE));
+    scale("there", 5);
+    wait_state("there", "5 of 5 replicas");
     expect(post_text(0, "/system/scale-function/missing", "{\"replicas\":5}"), 400,
            "does not list it");
     expect(post_text(0, "/system/scale-function/num", "{\"replicas\":5}"), 501, "cannot be scaled");
+}
+
+static void test_the_last_wish_is_the_last_that_is_told(void **state)
+{
+    (void)state;
+    rule("slow");
+    for (int i = 6; i < 10; i++)
+        scale("there", i);
+    assert_true(
+        wait_until(has_seen_it, (void *)(uintptr_t) "\"scaled\": [0, 1, 2, 5, 6]", PATIENCE));
+    rule("right");
+    wait_state("there", "9 of 9 replicas");
+    assert_true(has_seen("\"scaled\": [0, 1, 2, 5, 6, 9]"));
+}
+
+static void test_a_wish_that_is_refused_is_told(void **state)
+{
+    (void)state;
+    rule("fixed");
+    scale("there", 3);
+    wait_state("there", "9 of 9 replicas; it cannot be scaled: it answers 500: it has as many");
+    expect(get(0, "/monitoring/scale-delay/there"), 502, "it answers 500: it has as many");
+    rule("right");
+    scale("there", 9);
+    wait_state("there", "\"9 of 9 replicas\"");
+}
+
+static struct reply remove_function(const char *name)
+{
+    char body[96];
+
+    snprintf(body, sizeof(body), "{\"functionName\":\"%s\"}", name);
+    return send_method("DELETE", 0, "/system/functions", body, strlen(body), NULL);
+}
+
+/* What it lists now was asked for after this. */
+static void wait_lists(void)
+{
+    static const char ok[] = "p2pfaas_openfaas_lists_total{answer=\"ok\"}";
+
+    wait_metric(0, ok, metric(0, ok) + 2, PATIENCE);
+}
+
+static void test_what_is_listed_can_be_removed_there(void **state)
+{
+    (void)state;
+    wait_answer("/function/old", 200, "old");
+    rule("closed");
+    expect(remove_function("old"), 502, "it answers 401: invalid credentials");
+    rule("right");
+    wait_up(1);
+    expect(post_text(0, "/function/old", "x"), 200, "old");
+    expect(remove_function("old.openfaas-fn"), 202, "");
+    expect(post_text(0, "/function/old", "x"), 404, "no function 'old'");
+    assert_true(has_seen("{\"functionName\": \"old\", \"namespace\": \"openfaas-fn\"}"));
+    wait_lists();
+    expect(post_text(0, "/function/old", "x"), 404, "no function 'old'");
+    expect(remove_function("old"), 404, "");
+    expect(remove_function("there"), 409, "change it there");
+    assert_false(has_seen("{\"functionName\": \"there\""));
+}
+
+static void test_what_is_deployed_through_here_is_removed_there(void **state)
+{
+    static const char sent[] = "{\"service\":\"sent\",\"image\":\"team/sent:1\",\"annotations\":"
+                               "{\"p2pfaas.runtime\":\"openfaas\"}}";
+
+    (void)state;
+    expect(post_text(0, "/system/functions", sent), 202, "");
+    wait_answer("/function/sent", 200, "sent.openfaas-fn");
+    expect(remove_function("sent"), 202, "");
+    expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
+    assert_true(has_seen("{\"functionName\": \"sent\""));
+    wait_lists();
+    expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
 }
 
 static void test_a_call_that_comes_back_ends(void **state)
@@ -346,10 +469,15 @@ int main(void)
         cmocka_unit_test(test_https_is_for_those_who_can_be_trusted),
         cmocka_unit_test(test_what_fails_there_fails_here),
         cmocka_unit_test(test_what_the_gateway_lists_is_offered),
+        cmocka_unit_test(test_how_long_it_takes_there_is_measured),
         cmocka_unit_test(test_it_is_scaled_there),
+        cmocka_unit_test(test_the_last_wish_is_the_last_that_is_told),
+        cmocka_unit_test(test_a_wish_that_is_refused_is_told),
+        cmocka_unit_test(test_what_is_listed_can_be_removed_there),
         cmocka_unit_test(test_a_call_that_comes_back_ends),
         cmocka_unit_test(test_a_function_with_an_image_is_deployed),
         cmocka_unit_test(test_it_is_deployed_again_when_it_changed),
+        cmocka_unit_test(test_what_is_deployed_through_here_is_removed_there),
         cmocka_unit_test(test_what_is_gone_from_the_list_is_not_offered),
         cmocka_unit_test(test_a_gateway_that_is_wrong_changes_nothing),
         cmocka_unit_test(test_only_so_many_are_offered),
