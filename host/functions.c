@@ -103,16 +103,20 @@ uint32_t function_names_find(struct function_names *names, const char *name)
 }
 
 /* 0 when there is no room for another name. */
-static uint32_t intern(struct function_names *names, const char *name)
+static uint32_t intern(struct function_names *names, const char *name, enum function_origin origin)
 {
+    bool is_gateways = origin == FROM_GATEWAY;
     uint32_t id;
 
     pthread_mutex_lock(&names->lock);
     id = find_locked(names, name);
-    if (!id && names->n < CONFIG_MAX_FUNCTIONS) {
+    if (!id && names->n < CONFIG_MAX_FUNCTIONS &&
+        (!is_gateways || names->of_gateway < FUNCTION_NAMES_OF_GATEWAY)) {
         names->name[names->n] = strdup(name);
-        if (names->name[names->n])
+        if (names->name[names->n]) {
             id = names->n++;
+            names->of_gateway += is_gateways;
+        }
     }
     pthread_mutex_unlock(&names->lock);
     return id;
@@ -145,38 +149,53 @@ static struct function *open_function(struct shared_config *c, const struct func
     return f;
 }
 
-static struct function *find_same(const struct function_table *old, enum function_origin origin,
-                                  const struct function_config *c)
-{
-    struct function *f = old ? function_table_find(old, c->name, strlen(c->name)) : NULL;
-
-    return f && f->program && f->origin == origin && config_same_function(f->config, c)
-               ? function_ref(f)
-               : NULL;
-}
-
 /* What a table is made with. */
 struct making {
     struct function_table *table, *old;
+    bool retry;
     struct function_names *names;
     struct reactor *home;
     void (*closed)(void *ctx);
     void *closed_ctx;
 };
 
+static struct function *find_same(const struct making *m, enum function_origin origin,
+                                  const struct function_config *c)
+{
+    struct function *f = m->old ? function_table_find(m->old, c->name, strlen(c->name)) : NULL;
+
+    return f && (f->program || !m->retry) && f->origin == origin &&
+                   config_same_function(f->config, c)
+               ? function_ref(f)
+               : NULL;
+}
+
 /* Puts one into the table; 0, or -1 with a reason. */
 static int add(const struct making *m, enum function_origin origin, struct shared_config *c,
                const struct function_config *fc, char err[P2P_ERRLEN])
 {
     struct function_entry *entry = &m->table->entries[m->table->n];
-    struct function *f = find_same(m->old, origin, fc);
+    uint32_t id = intern(m->names, fc->name, origin);
+    struct function *f;
 
+    if (!id && origin == FROM_GATEWAY) {
+        m->table->left_out++;
+        return 0;
+    }
+    if (!id) {
+        snprintf(err, P2P_ERRLEN,
+                 "functions.%s: more than %d names since the node started; a restart helps",
+                 fc->name, CONFIG_MAX_FUNCTIONS - 1);
+        return -1;
+    }
+    f = find_same(m, origin, fc);
     if (!f) {
         f = open_function(c, fc, m->home);
         if (!f) {
             snprintf(err, P2P_ERRLEN, "functions: out of memory");
             return -1;
         }
+        f->id = id;
         f->origin = origin;
         f->closed = m->closed;
         f->closed_ctx = m->closed_ctx;
@@ -185,13 +204,6 @@ static int add(const struct making *m, enum function_origin origin, struct share
     entry->config = fc;
     entry->offer = shared_config_ref(c);
     m->table->n++;
-    if (!f->id)
-        f->id = intern(m->names, fc->name);
-    if (!f->id) {
-        snprintf(err, P2P_ERRLEN, "functions.%s: more than %d names since the node started",
-                 fc->name, CONFIG_MAX_FUNCTIONS - 1);
-        return -1;
-    }
     HASH_ADD_KEYPTR(hh, m->table->by_name, f->config->name, strlen(f->config->name), entry);
     return 0;
 }
@@ -231,11 +243,12 @@ static void free_table(struct function_table *t)
 }
 
 struct function_table *function_table_new(const struct function_offers from[FUNCTION_ORIGINS],
-                                          struct function_table *old, struct function_names *names,
-                                          struct reactor *home, void (*closed)(void *ctx),
-                                          void *closed_ctx, char err[P2P_ERRLEN])
+                                          struct function_table *old, bool retry,
+                                          struct function_names *names, struct reactor *home,
+                                          void (*closed)(void *ctx), void *closed_ctx,
+                                          char err[P2P_ERRLEN])
 {
-    struct making m = {calloc(1, sizeof(*m.table)), old, names, home, closed, closed_ctx};
+    struct making m = {calloc(1, sizeof(*m.table)), old, retry, names, home, closed, closed_ctx};
 
     if (m.table)
         m.table->entries = calloc(count(from) + 1, sizeof(*m.table->entries));

@@ -78,13 +78,16 @@ struct function_table {
     struct function_entry *by_name;
     struct function_entry *entries;
     unsigned n;
+    unsigned left_out; /* of a gateway, for want of ids */
 };
 
-/* Names to ids; they stay for as long as the node runs. */
+/* Names to ids; they stay for as long as the node runs: metrics and what peers offer go by
+ * them.  A gateway whose names change for ever leaves some to the other origins. */
+enum { FUNCTION_NAMES_OF_GATEWAY = 512 };
 struct function_names {
     pthread_mutex_t lock;
     char *name[CONFIG_MAX_FUNCTIONS]; /* [0] is every unknown function: "" */
-    unsigned n;
+    unsigned n, of_gateway;
 };
 void function_names_init(struct function_names *names);
 void function_names_release(struct function_names *names);
@@ -93,12 +96,14 @@ const char *function_name(struct function_names *names, uint32_t id);
 uint32_t function_names_find(struct function_names *names, const char *name);
 
 /* Makes the table of all that is offered, taking over what did not change from `old`
- * (may be NULL).  A function that cannot be set up is in the table with its
- * error.  NULL with a reason only when memory or ids run out.  [home thread] */
+ * (may be NULL).  A function that cannot be set up is in the table with its error, and
+ * stays so until it changes, or with `retry`.  For want of ids those of a gateway are left out
+ * one by one.  NULL with a reason when memory runs out, or ids for others.  [home thread] */
 struct function_table *function_table_new(const struct function_offers from[FUNCTION_ORIGINS],
-                                          struct function_table *old, struct function_names *names,
-                                          struct reactor *home, void (*closed)(void *ctx),
-                                          void *closed_ctx, char err[P2P_ERRLEN]);
+                                          struct function_table *old, bool retry,
+                                          struct function_names *names, struct reactor *home,
+                                          void (*closed)(void *ctx), void *closed_ctx,
+                                          char err[P2P_ERRLEN]);
 struct function_table *function_table_ref(struct function_table *t);
 void function_table_unref(struct function_table *t);
 const struct function_entry *function_table_entry(const struct function_table *t, const char *name,

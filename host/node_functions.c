@@ -21,13 +21,14 @@ struct function_table *node_make_functions(struct node *n, struct shared_config 
                                            char err[P2P_ERRLEN])
 {
     struct function_offers from[FUNCTION_ORIGINS];
+    bool is_reload = file != n->config;
     struct function_table *t;
 
     memcpy(from, n->offers, sizeof(from));
     from[FROM_FILE] = (struct function_offers){&file, 1};
-    t = function_table_new(from, n->functions, &n->names, &n->shards[0].reactor, function_closed, n,
-                           err);
-    if (t && node_try_schedulers(n, t, file != n->config, err)) {
+    t = function_table_new(from, n->functions, is_reload, &n->names, &n->shards[0].reactor,
+                           function_closed, n, err);
+    if (t && node_try_schedulers(n, t, is_reload, err)) {
         function_table_unref(t);
         return NULL;
     }
@@ -70,6 +71,11 @@ void node_take_functions(struct node *n, struct function_table *t)
                       LOG_STR("why", f->error));
     }
     async_take_functions(&n->async, t);
+    if (t->left_out > (old ? old->left_out : 0))
+        log_event(LOG_WARN,
+                  "functions of the OpenFaaS gateway are left out: it has listed too many names "
+                  "since the node started",
+                  LOG_INT("left out", t->left_out), LOG_INT("names", FUNCTION_NAMES_OF_GATEWAY));
     n->functions = t;
     function_table_unref(old);
     tell_shards(n);
