@@ -190,10 +190,7 @@ static void offer(struct exchange *x)
         later_move(x, &n->shards[0].reactor, visit);
         return;
     }
-    /* Of what a client can be wrong in, only its scheduler is not judged before. */
-    c->status = c->wanted && c->wanted->config.function[0].own.plugin
-                    ? MHD_HTTP_BAD_REQUEST
-                    : MHD_HTTP_INTERNAL_SERVER_ERROR;
+    c->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
     if (n->deployments.folder)
         later_move(x, &n->clerk.reactor, undo);
     else
@@ -211,6 +208,21 @@ static const char *missing_secret(const struct shared_config *wanted)
     return NULL;
 }
 
+/* A plugin may take its time to begin: it does so here. */
+static int make_scheduler(struct node *n, struct deployment_change *c)
+{
+    const struct scheduler_choice *wanted = c->wanted ? &c->wanted->config.function[0].own : NULL;
+    int rc;
+
+    if (!wanted || !wanted->plugin ||
+        (c->before && config_same_choice(&c->before->config.function[0].own, wanted)))
+        return 0;
+    pthread_mutex_lock(&n->selection);
+    rc = node_make_scheduler(n, c->wanted, c->err);
+    pthread_mutex_unlock(&n->selection);
+    return rc;
+}
+
 /* [clerk] */
 static void write_it(struct exchange *x)
 {
@@ -221,6 +233,8 @@ static void write_it(struct exchange *x)
     if (secret)
         refuse(x, MHD_HTTP_BAD_REQUEST,
                "secrets: there is no '%s'; POST it to /system/secrets first", secret);
+    else if (make_scheduler(n, c))
+        c->status = MHD_HTTP_BAD_REQUEST;
     else if (n->deployments.folder &&
              deployments_write(&n->deployments, c->name, c->wanted, c->err))
         c->status = MHD_HTTP_INTERNAL_SERVER_ERROR;

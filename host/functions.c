@@ -16,6 +16,7 @@ void shared_config_unref(struct shared_config *c)
 {
     if (!c || --c->refs > 0)
         return;
+    own_scheduler_drop(c->made);
     config_release(&c->config);
     cJSON_Delete(c->deployment);
     free(c);
@@ -102,8 +103,8 @@ uint32_t function_names_find(struct function_names *names, const char *name)
     return id;
 }
 
-/* 0 when there is no room for another name. */
-static uint32_t intern(struct function_names *names, const char *name, enum function_origin origin)
+uint32_t function_names_add(struct function_names *names, const char *name,
+                            enum function_origin origin)
 {
     bool is_gateways = origin == FROM_GATEWAY;
     uint32_t id;
@@ -175,7 +176,7 @@ static int add(const struct making *m, enum function_origin origin, struct share
                const struct function_config *fc, char err[P2P_ERRLEN])
 {
     struct function_entry *entry = &m->table->entries[m->table->n];
-    uint32_t id = intern(m->names, fc->name, origin);
+    uint32_t id = function_names_add(m->names, fc->name, origin);
     struct function *f;
 
     if (!id && origin == FROM_GATEWAY) {
@@ -235,6 +236,7 @@ static void free_table(struct function_table *t)
 {
     HASH_CLEAR(hh, t->by_name);
     for (unsigned i = 0; i < t->n; i++) {
+        own_scheduler_drop(t->entries[i].made);
         function_unref(t->entries[i].function);
         shared_config_unref(t->entries[i].offer);
     }

@@ -20,8 +20,9 @@ struct own_scheduler;
 struct shared_config {
     _Atomic unsigned refs;
     struct config config;
-    struct cJSON *deployment; /* of an offer with one function: what was said of it, for who
-                                 lists functions; NULL = nothing else than `config` */
+    struct cJSON *deployment;   /* of an offer with one function: what was said of it, for who
+                                   lists functions; NULL = nothing else than `config` */
+    struct own_scheduler *made; /* that its function wants, until the function has it */
 };
 struct shared_config *shared_config_ref(struct shared_config *c);
 void shared_config_unref(struct shared_config *c);
@@ -70,6 +71,7 @@ struct function_entry {
                                              made of one that said the same of how it runs */
     struct shared_config *offer;          /* of that */
     bool select; /* the scheduler of its own that it asks for is to be selected (anew) */
+    struct own_scheduler *made; /* it, when the function has none yet; until it is used */
     UT_hash_handle hh;
 };
 
@@ -92,6 +94,9 @@ struct function_names {
 void function_names_init(struct function_names *names);
 void function_names_release(struct function_names *names);
 const char *function_name(struct function_names *names, uint32_t id);
+/* Makes one for a name that is new; 0 when there is no room for another. */
+uint32_t function_names_add(struct function_names *names, const char *name,
+                            enum function_origin origin);
 /* 0 when this node has never known it. */
 uint32_t function_names_find(struct function_names *names, const char *name);
 

@@ -330,7 +330,6 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
         return -1;
     }
     c->refs = 1;
-    pthread_mutex_lock(&n->selection);
     config_each_key(compare, &(struct comparison){.old = &n->config->config, .new = &c->config});
     if (!same_seeds(&n->config->config.discovery, &c->config.discovery))
         log_event(LOG_WARN, "a changed setting needs a restart", LOG_STR("section", "discovery"),
@@ -378,7 +377,6 @@ int node_reload(struct node *n, char err[P2P_ERRLEN])
 end:
     if (rc)
         n->reload_failures++;
-    pthread_mutex_unlock(&n->selection);
     shared_config_unref(c);
     return rc;
 }

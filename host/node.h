@@ -30,12 +30,13 @@ struct engine_owner {
 };
 
 struct node {
-    /* Serialises what selects a scheduler or a learner, what touches the learner's file, and a
-     * reload.  It is held while a disk is waited for: the clerk takes it and the main thread on
-     * a reload, no handler.  Taken before admin. */
+    /* Serialises what selects a scheduler or a learner over REST, what touches the learner's
+     * file, and a reload.  It is held while a disk or a plugin is waited for: the clerk waits for
+     * it, the main thread on a reload only tries, no handler takes it.  Taken before admin. */
     pthread_mutex_t selection;
-    /* Protects `config`, `functions` and `offers`, for moments only; `config` is also safe to
-     * read under `selection`. */
+    /* Protects `config`, `functions` and `offers`.  For moments, but when functions change that
+     * want another scheduler of their own than they have: then a plugin is waited for.  `config`
+     * is also safe to read under `selection`. */
     pthread_mutex_t admin;
     struct shared_config *config;
     struct function_table *functions;
@@ -88,6 +89,7 @@ struct node {
     /* Main thread's watchers. */
     ev_signal term, interrupt, hangup;
     ev_timer housekeeping, revive, stop_timer, tick;
+    ev_timer reload_again; /* a reload waits until nobody selects */
     int inotify;
     ev_io folder_changed;
     /* What the command line said, for reload. */
@@ -106,7 +108,7 @@ int node_run(struct node *n, char err[P2P_ERRLEN]);
 void node_release(struct node *n);
 
 /* Reads the configuration again; what cannot be applied is said and the rest of
- * the node goes on as before.  [main thread] */
+ * the node goes on as before.  [main thread, under `selection`] */
 int node_reload(struct node *n, char err[P2P_ERRLEN]);
 /* node_functions.c [main thread, under admin, or before the threads start] */
 /* Replaces all functions of an origin but the file's.  Takes the list over, whose references
@@ -140,6 +142,9 @@ int node_select(struct node *n, const struct config *c, enum node_selection what
                 char err[P2P_ERRLEN]);
 /* Was the file of the scheduler that runs there built again? */
 bool node_is_rebuilt(struct node *n, struct engine *e);
+/* That of a deployment's function is made ahead, and left with the offer.  0 or -1 with a
+ * reason.  [any thread, under `selection`] */
+int node_make_scheduler(struct node *n, struct shared_config *offer, char err[P2P_ERRLEN]);
 /* The schedulers that functions want of their own, in two steps: which have to be selected
  * and whether they can be, 0 or -1 with a reason; and their selection. */
 int node_try_schedulers(struct node *n, struct function_table *t, bool is_reload,

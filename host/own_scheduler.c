@@ -16,14 +16,14 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     ev_timer_again(loop, w); /* without a period it stops */
 }
 
-static struct own_scheduler *make(struct node *n, const struct function *f, char *err)
+static struct own_scheduler *make(struct node *n, uint32_t function, char *err)
 {
     struct engine_settings settings = node_engine_settings(&n->config->config);
     struct own_scheduler *o = calloc(1, sizeof(*o));
 
     if (o) {
         o->refs = 1;
-        o->owner = (struct engine_owner){n, f->id};
+        o->owner = (struct engine_owner){n, function};
         o->engine = engine_new(n->catalog, &host_world, &o->owner, &settings);
         ev_timer_init(&o->tick, on_tick, 0, 0);
         o->tick.data = o;
@@ -86,37 +86,38 @@ static void say_selected(const struct own_scheduler *o)
               LOG_INT("generation", now.generation));
 }
 
-int own_scheduler_select(struct node *n, struct function *f, const struct selection *s,
-                         char err[P2P_ERRLEN])
+struct own_scheduler *own_scheduler_make(struct node *n, uint32_t function,
+                                         const struct selection *s, char err[P2P_ERRLEN])
 {
-    struct own_scheduler *o = f->own;
+    struct own_scheduler *o = check_learner(n, s, err) ? NULL : make(n, function, err);
 
-    if (check_learner(n, s, err))
-        return -1;
-    if (!o && !(o = make(n, f, err)))
-        return -1;
-    if (engine_select(o->engine, s, err)) {
-        if (!f->own)
-            destroy(o); /* nobody saw it */
-        return -1;
+    if (o && engine_select(o->engine, s, err)) {
+        destroy(o);
+        return NULL;
     }
+    return o;
+}
+
+int own_scheduler_select(struct own_scheduler *o, const struct selection *s, char err[P2P_ERRLEN])
+{
+    if (check_learner(o->owner.node, s, err) || engine_select(o->engine, s, err))
+        return -1;
     o->in_use = true;
-    f->own = o;
     say_selected(o);
     return 0;
 }
 
-int own_scheduler_try(struct node *n, const struct function *f, const struct selection *s,
-                      char err[P2P_ERRLEN])
+void own_scheduler_use(struct function *f, struct own_scheduler *o)
 {
-    struct own_scheduler *o;
-    int rc;
+    o->in_use = true;
+    f->own = o;
+    say_selected(o);
+}
 
-    if (check_learner(n, s, err) || !(o = make(n, f, err)))
-        return -1;
-    rc = engine_select(o->engine, s, err);
-    destroy(o);
-    return rc;
+void own_scheduler_drop(struct own_scheduler *o)
+{
+    if (o)
+        destroy(o);
 }
 
 void own_scheduler_give_up(struct node *n, struct function *f)

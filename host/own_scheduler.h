@@ -42,12 +42,18 @@ static inline struct engine *engine_of(const struct node *n, const struct functi
     return o ? o->engine : n->engine;
 }
 
-/* As engine_select, for this function.  [any thread, under node.admin] */
-int own_scheduler_select(struct node *n, struct function *f, const struct selection *s,
-                         char err[P2P_ERRLEN]);
-/* Could it be selected?  0, or -1 with the reason; nothing has changed. */
-int own_scheduler_try(struct node *n, const struct function *f, const struct selection *s,
-                      char err[P2P_ERRLEN]);
+/* One for the function of that id with its scheduler selected, which nobody uses yet; NULL with
+ * the reason.  It may take as long as the plugin wants.  [any thread, under
+ * node.selection or node.admin, which keep node.config] */
+struct own_scheduler *own_scheduler_make(struct node *n, uint32_t function,
+                                         const struct selection *s, char err[P2P_ERRLEN]);
+/* As engine_select, for one that a function has; takes as long.  [as above] */
+int own_scheduler_select(struct own_scheduler *o, const struct selection *s, char err[P2P_ERRLEN]);
+/* It decides for the function from now on, which has none so far: takes the reference over.
+ * [any thread, under node.admin] */
+void own_scheduler_use(struct function *f, struct own_scheduler *o);
+/* One that no function has got.  NULL is allowed. */
+void own_scheduler_drop(struct own_scheduler *o);
 /* The node's decides from now on.  [any thread, under node.admin] */
 void own_scheduler_give_up(struct node *n, struct function *f);
 

@@ -15,7 +15,7 @@
 #include "host/own_scheduler.h"
 #include "host/process.h"
 
-static const double HOUSEKEEPING_SECONDS = 1;
+static const double HOUSEKEEPING_SECONDS = 1, RELOAD_AGAIN_SECONDS = 0.05;
 
 static void *run_shard(void *arg)
 {
@@ -105,19 +105,41 @@ void node_shard_ended(struct node *n)
 
 /* ---- run ---- */
 
-static void on_hangup(struct ev_loop *loop, ev_signal *w, int events)
+static void reload(struct node *n)
 {
-    struct node *n = w->data;
+    struct ev_loop *loop = n->shards[0].reactor.loop;
     char err[P2P_ERRLEN];
 
-    (void)loop;
-    (void)events;
     if (n->stopping)
         return;
+    if (pthread_mutex_trylock(&n->selection)) {
+        ev_timer_set(&n->reload_again, RELOAD_AGAIN_SECONDS, 0);
+        ev_timer_start(loop, &n->reload_again);
+        return;
+    }
+    ev_timer_stop(loop, &n->reload_again);
     if (node_reload(n, err))
         log_event(LOG_ERROR, "not reloaded, the node goes on as before", LOG_STR("why", err));
     else
         log_event(LOG_INFO, "reloaded");
+    pthread_mutex_unlock(&n->selection);
+}
+
+static void on_hangup(struct ev_loop *loop, ev_signal *w, int events)
+{
+    struct node *n = w->data;
+
+    (void)loop;
+    (void)events;
+    if (!ev_is_active(&n->reload_again))
+        reload(n);
+}
+
+static void on_reload_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    reload(w->data);
 }
 
 static void on_housekeeping(struct ev_loop *loop, ev_timer *w, int events)
@@ -175,6 +197,8 @@ static void start_watchers(struct node *n)
     start_signal(loop, &n->term, on_stop_signal, SIGTERM, n);
     start_signal(loop, &n->interrupt, on_stop_signal, SIGINT, n);
     start_signal(loop, &n->hangup, on_hangup, SIGHUP, n);
+    ev_timer_init(&n->reload_again, on_reload_again, 0, 0);
+    n->reload_again.data = n;
     start_timer(loop, &n->housekeeping, on_housekeeping, HOUSEKEEPING_SECONDS, n);
     start_timer(loop, &n->revive, on_revive, (double)n->config->config.peers.retry / 1e9, n);
     start_timer(loop, &n->tick, on_tick, HOUSEKEEPING_SECONDS, n);
@@ -189,6 +213,7 @@ static void stop_watchers(struct node *n)
     ev_signal_stop(loop, &n->term);
     ev_signal_stop(loop, &n->interrupt);
     ev_signal_stop(loop, &n->hangup);
+    ev_timer_stop(loop, &n->reload_again);
     ev_timer_stop(loop, &n->housekeeping);
     ev_timer_stop(loop, &n->revive);
     ev_timer_stop(loop, &n->tick);

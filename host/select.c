@@ -108,29 +108,58 @@ static bool is_to_be_selected(struct node *n, const struct function_entry *e,
     return strcmp(current.name, wanted->plugin) == 0 && node_is_rebuilt(n, now->engine);
 }
 
-static void say_whose(const struct function_entry *e, const struct asked *a, const char *why,
-                      char *err)
+static void say_whose(const struct shared_config *offer, const struct function_config *f,
+                      const struct asked *a, const char *why, char *err)
 {
     const struct pair *wrong = a->wrong < a->pairs->n ? &a->pairs->list[a->wrong] : NULL;
     char where[CONFIG_PLACE];
 
-    if (e->function->origin == FROM_FILE)
-        config_choice_place(&e->offer->config, e->config, wrong, where, sizeof(where));
+    if (!offer->deployment)
+        config_choice_place(&offer->config, f, wrong, where, sizeof(where));
     else
-        snprintf(where, sizeof(where), "functions.%s.scheduler", e->config->name);
+        snprintf(where, sizeof(where), "functions.%s.scheduler", f->name);
     snprintf(err, P2P_ERRLEN, "%s: %s", where, why);
 }
 
-static int try_one(struct node *n, const struct function_entry *e, char *err)
+static struct own_scheduler *make(struct node *n, const struct shared_config *offer,
+                                  const struct function_config *f, uint32_t id, char *err)
 {
+    struct own_scheduler *o;
     struct asked a;
     char why[P2P_ERRLEN];
 
-    ask_for(&a, NULL, e->config->own.plugin, &e->config->own.parameters);
-    if (own_scheduler_try(n, e->function, &a.selection, why) == 0)
-        return 0;
-    say_whose(e, &a, why, err);
-    return -1;
+    ask_for(&a, NULL, f->own.plugin, &f->own.parameters);
+    o = own_scheduler_make(n, id, &a.selection, why);
+    if (!o)
+        say_whose(offer, f, &a, why, err);
+    return o;
+}
+
+int node_make_scheduler(struct node *n, struct shared_config *offer, char err[P2P_ERRLEN])
+{
+    const struct function_config *f = &offer->config.function[0];
+    uint32_t id = function_names_add(&n->names, f->name, FROM_DEPLOYMENT);
+
+    offer->made = id ? make(n, offer, f, id, err) : NULL;
+    return offer->made || !id ? 0 : -1; /* without an id it is refused with that reason */
+}
+
+/* What is made for a function that has none yet is kept; else it was only to see whether it
+ * can be. */
+static int try_one(struct node *n, struct function_entry *e, char *err)
+{
+    struct own_scheduler *o = e->offer->made;
+
+    e->offer->made = NULL;
+    if (!o)
+        o = make(n, e->offer, e->config, e->function->id, err);
+    if (!o)
+        return -1;
+    if (e->function->own)
+        own_scheduler_drop(o);
+    else
+        e->made = o;
+    return 0;
 }
 
 int node_try_schedulers(struct node *n, struct function_table *t, bool is_reload,
@@ -159,13 +188,18 @@ int node_try_schedulers(struct node *n, struct function_table *t, bool is_reload
     return 0;
 }
 
-static void select_one(struct node *n, const struct function_entry *e)
+static void select_one(struct function_entry *e)
 {
     struct asked a;
     char why[P2P_ERRLEN];
 
+    if (e->made) {
+        own_scheduler_use(e->function, e->made);
+        e->made = NULL;
+        return;
+    }
     ask_for(&a, NULL, e->config->own.plugin, &e->config->own.parameters);
-    if (own_scheduler_select(n, e->function, &a.selection, why))
+    if (own_scheduler_select(e->function->own, &a.selection, why))
         log_event(LOG_ERROR, "scheduler not selected", LOG_STR("function", e->config->name),
                   LOG_STR("why", why)); /* it could be just before */
 }
@@ -173,10 +207,10 @@ static void select_one(struct node *n, const struct function_entry *e)
 void node_select_schedulers(struct node *n, struct function_table *t)
 {
     for (unsigned i = 0; i < t->n; i++) {
-        const struct function_entry *e = &t->entries[i];
+        struct function_entry *e = &t->entries[i];
 
         if (e->select && e->config->own.plugin)
-            select_one(n, e);
+            select_one(e);
         else if (e->select)
             own_scheduler_give_up(n, e->function);
     }

@@ -18,7 +18,9 @@ enum { NAME = 64, NAME_SHOWN = 63 };
 static struct engine *listener_of(const struct exchange *x, const char *function)
 {
     const struct function *f =
-        function ? function_table_find(x->shard->functions, function, strlen(function)) : NULL;
+        function ? function_table_resolve(x->shard->functions, function, strlen(function),
+                                          x->shard->node->domain)
+                 : NULL;
 
     if (function && !f)
         return NULL;

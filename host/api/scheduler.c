@@ -87,8 +87,9 @@ static void answer_get(struct exchange *x)
 {
     char text[API_ARGUMENT];
     const char *name = api_argument(x, "function", text, sizeof(text));
-    const struct function *f =
-        name ? function_table_find(x->shard->functions, name, strlen(name)) : NULL;
+    const struct function *f = name ? function_table_resolve(x->shard->functions, name,
+                                                             strlen(name), x->shard->node->domain)
+                                    : NULL;
     cJSON *json;
 
     if (name && !f) {
@@ -97,7 +98,7 @@ static void answer_get(struct exchange *x)
     }
     json = scheduler_json(f ? engine_of(x->shard->node, f) : x->shard->node->engine);
     if (f) {
-        cJSON_AddStringToObject(json, "function", name);
+        cJSON_AddStringToObject(json, "function", f->config->name);
         cJSON_AddBoolToObject(json, "own", own_scheduler_of(f) != NULL);
     }
     exchange_json(x, MHD_HTTP_OK, json);
@@ -130,24 +131,79 @@ static void select_for_node(struct exchange *x, const struct selection *s)
     x->response.status = MHD_HTTP_OK;
 }
 
+/* As it is called now, with a reference; NULL with the exchange answered. */
+static struct function *find_function(struct exchange *x, const char *name)
+{
+    struct node *n = x->shard->node;
+    struct function *f = NULL;
+
+    pthread_mutex_lock(&n->admin);
+    if (n->functions)
+        f = function_table_resolve(n->functions, name, strlen(name), n->domain);
+    if (f)
+        function_ref(f);
+    else if (n->functions)
+        refuse_unknown(x, n->functions, name);
+    else /* the very end of a stop */
+        exchange_error(x, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE,
+                       "the node is stopping");
+    pthread_mutex_unlock(&n->admin);
+    return f;
+}
+
+/* `o` decides for its jobs, if it is still there and has none yet. */
+static bool use(struct node *n, const struct function *f, struct own_scheduler *o)
+{
+    struct function *now = NULL;
+
+    pthread_mutex_lock(&n->admin);
+    if (n->functions)
+        now = function_table_find(n->functions, f->config->name, strlen(f->config->name));
+    if (now && !now->own)
+        own_scheduler_use(now, o);
+    else
+        now = NULL;
+    pthread_mutex_unlock(&n->admin);
+    return now != NULL;
+}
+
+/* 0 or -1 with a reason.  A plugin takes its time: nobody else waits for it. */
+static int select_own(struct node *n, struct function *f, const struct selection *s,
+                      char err[P2P_ERRLEN])
+{
+    struct own_scheduler *o;
+
+    if (f->own)
+        return own_scheduler_select(f->own, s, err);
+    o = own_scheduler_make(n, f->id, s, err);
+    if (!o)
+        return -1;
+    if (use(n, f, o))
+        return 0;
+    own_scheduler_drop(o);
+    snprintf(err, P2P_ERRLEN, "function '%s' was changed meanwhile; try again", f->config->name);
+    return -1;
+}
+
 static void select_for_function(struct exchange *x, const struct selection *s, const char *name)
 {
     struct node *n = x->shard->node;
-    struct function *f;
+    struct function *f = find_function(x, name);
     char err[P2P_ERRLEN];
 
-    pthread_mutex_lock(&n->admin);
-    f = function_table_find(n->functions, name, strlen(name));
-    if (!f) {
-        refuse_unknown(x, n->functions, name);
-    } else if (s->name[0] && own_scheduler_select(n, f, s, err)) {
+    if (!f)
+        return;
+    if (s->name[0] && select_own(n, f, s, err)) {
         refuse(x, s, err);
     } else {
-        if (!s->name[0])
+        if (!s->name[0]) {
+            pthread_mutex_lock(&n->admin);
             own_scheduler_give_up(n, f);
+            pthread_mutex_unlock(&n->admin);
+        }
         x->response.status = MHD_HTTP_OK;
     }
-    pthread_mutex_unlock(&n->admin);
+    function_unref(f);
 }
 
 static void select_it(struct exchange *x)
