@@ -185,19 +185,21 @@ enum function_start { FUNCTION_ON_FIRST_USE, FUNCTION_AHEAD };
 struct function_config {
     const char *name; /* [A-Za-z0-9._-]{1,63} */
     int64_t runtime, mode, start;
-    char **command;           /* argv, NULL-terminated, from a list, or from a string
-                                 split at blanks */
-    char **environment;       /* "NAME=value", NULL-terminated */
-    char **secrets;           /* their files, absolute, NULL-terminated; NULL = none */
-    const char *directory;    /* working directory; "" = the node's */
-    const char *content_type; /* of a fork function's answer */
-    bool cgi_headers;         /* a fork function's answer begins with header lines */
-    int64_t timeout;          /* of one run, 30s */
-    int64_t deadline;         /* of a job from arrival to answer, 60s */
-    int64_t output;           /* most bytes of an answer; 0 = limits.body */
-    int64_t start_timeout;    /* http: until it accepts connections, 10s */
-    bool idempotent;          /* may be run again when it is unknown whether it ran */
-    int64_t retry_attempts;   /* of its accepted calls, as async.* has them; 0 and "" = those */
+    char **command;               /* argv, NULL-terminated, from a list, or from a string
+                                     split at blanks */
+    char **environment;           /* "NAME=value", NULL-terminated */
+    char **secrets;               /* their files, absolute, NULL-terminated; NULL = none */
+    char **labels, **annotations; /* openfaas: of a deployment, for the gateway: "NAME=value",
+                                     NULL-terminated; NULL = none */
+    const char *directory;        /* working directory; "" = the node's */
+    const char *content_type;     /* of a fork function's answer */
+    bool cgi_headers;             /* a fork function's answer begins with header lines */
+    int64_t timeout;              /* of one run, 30s */
+    int64_t deadline;             /* of a job from arrival to answer, 60s */
+    int64_t output;               /* most bytes of an answer; 0 = limits.body */
+    int64_t start_timeout;        /* http: until it accepts connections, 10s */
+    bool idempotent;              /* may be run again when it is unknown whether it ran */
+    int64_t retry_attempts;       /* of its accepted calls, as async.* has them; 0 and "" = those */
     const char *retry_codes;
     int64_t retry_min_wait, retry_max_wait;
     const char *url;       /* of runtime http; "" = http://NAME:8080 */

@@ -282,6 +282,8 @@ bool config_same_function(const struct function_config *a, const struct function
         !same_list(a->environment, b->environment) || !same_list(a->secrets, b->secrets) ||
         !same_text(a->generation, b->generation))
         return false;
+    if (!same_list(a->labels, b->labels) || !same_list(a->annotations, b->annotations))
+        return false;
     for (const struct p2p_param *p = function_keys; p->name; p++) {
         if (is_of_node(p->name))
             continue;
@@ -316,6 +318,8 @@ void config_release_function(struct function_config *f)
     free_list(f->environment);
     free_list(f->secrets);
     free(f->generation);
+    free_list(f->labels);
+    free_list(f->annotations);
     free(f->own.plugin);
     config_clear_parameters(&f->own.parameters);
     memset(f, 0, sizeof(*f));

@@ -384,6 +384,32 @@ fail:
     return NULL;
 }
 
+/* The gateway is told what is not for this node. */
+static int pass_on(struct reading *r, const char *field, char ***list)
+{
+    const cJSON *item;
+    char why[P2P_ERRLEN], *entry;
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(r->json, field))
+    {
+        if (!cJSON_IsString(item) || strncmp(item->string, OWN, strlen(OWN)) == 0)
+            continue;
+        if (strchr(item->string, '='))
+            return fail(r, "%s: '%.60s' is no name", field, item->string);
+        if (asprintf(&entry, "%s=%s", item->string, item->valuestring) < 0)
+            entry = NULL;
+        if (config_push(list, entry, why))
+            return fail(r, "%s: %.200s", field, why);
+    }
+    return 0;
+}
+
+static int pass_all_on(struct reading *r)
+{
+    return r->f->runtime == FUNCTION_OPENFAAS &&
+           (pass_on(r, "labels", &r->f->labels) || pass_on(r, "annotations", &r->f->annotations));
+}
+
 struct shared_config *deployment_new(const cJSON *json, const struct deployment_place *at,
                                      char err[P2P_ERRLEN])
 {
@@ -397,7 +423,7 @@ struct shared_config *deployment_new(const cJSON *json, const struct deployment_
         return NULL;
     if (check_fields(&r) || read_names(&r) || read_plain(&r) || read_environment(&r) ||
         read_limits(&r) || each_text(&r, "labels", take_label) || read_secrets(&r) ||
-        each_text(&r, "annotations", take_annotation) || tell_secrets(&r))
+        each_text(&r, "annotations", take_annotation) || tell_secrets(&r) || pass_all_on(&r))
         goto fail;
     fill_replicas(&r);
     if (config_check_function(r.f, err) || config_check_runtime_keys(r.f, of_all, err))

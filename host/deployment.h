@@ -13,7 +13,8 @@
  *   annotations p2pfaas.KEY    any key that a function of plugins.yaml has
  *
  * constraints, requests, registryAuth and network are taken and not used; labels and
- * annotations of other names are only shown again.  Anything else is refused.
+ * annotations of other names are only shown again, and with runtime openfaas told to the
+ * gateway.  Anything else is refused.
  */
 #ifndef HOST_DEPLOYMENT_H
 #define HOST_DEPLOYMENT_H

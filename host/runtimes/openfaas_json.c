@@ -114,15 +114,14 @@ const struct openfaas_entry *openfaas_list_find(const struct openfaas_list *l, c
 
 /* ---- bodies ---- */
 
-static void add_variables(cJSON *body, const struct function_config *f)
+/* "NAME=value" …, but for names that are there already. */
+static void add_all(cJSON *to, char *const *list)
 {
-    cJSON *to = cJSON_AddObjectToObject(body, "envVars");
-
-    for (char **e = f->environment; e && *e; e++) {
+    for (char *const *e = list; e && *e; e++) {
         const char *equals = strchr(*e, '=');
         char *name = strndup(*e, (size_t)(equals - *e));
 
-        if (name)
+        if (name && !field(to, name))
             cJSON_AddStringToObject(to, name, equals + 1);
         free(name);
     }
@@ -176,6 +175,7 @@ static void add_labels(cJSON *body, const struct function_config *f)
         snprintf(text, sizeof(text), "%d", (int)f->replicas_max);
         cJSON_AddStringToObject(labels, "com.openfaas.scale.max", text);
     }
+    add_all(labels, f->labels);
 }
 
 static void add_secrets(cJSON *body, const struct function_config *f)
@@ -193,10 +193,12 @@ static cJSON *settings_of(const struct function_config *f)
     cJSON_AddStringToObject(body, "service", f->name);
     cJSON_AddStringToObject(body, "image", f->image);
     add_process(body, f);
-    add_variables(body, f);
+    add_all(cJSON_AddObjectToObject(body, "envVars"), f->environment);
     add_labels(body, f);
     add_limits(body, f);
     add_secrets(body, f);
+    if (f->annotations)
+        add_all(cJSON_AddObjectToObject(body, "annotations"), f->annotations);
     cJSON_AddBoolToObject(body, "readOnlyRootFilesystem", f->read_only);
     return body;
 }
@@ -217,11 +219,14 @@ static char *print(cJSON *body)
 char *openfaas_deploy_body(const struct function_config *f, const char *namespace,
                            const char *settings)
 {
-    cJSON *body = settings_of(f);
+    cJSON *body = settings_of(f), *annotations;
 
     cJSON_AddStringToObject(body, "namespace", namespace);
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(body, "annotations"), OPENFAAS_SETTINGS_OF,
-                            settings);
+    if (!field(body, "annotations"))
+        cJSON_AddObjectToObject(body, "annotations");
+    annotations = cJSON_GetObjectItemCaseSensitive(body, "annotations");
+    cJSON_DeleteItemFromObjectCaseSensitive(annotations, OPENFAAS_SETTINGS_OF);
+    cJSON_AddStringToObject(annotations, OPENFAAS_SETTINGS_OF, settings);
     return print(body);
 }
 

@@ -331,12 +331,16 @@ static void test_what_is_listed_can_be_removed_there(void **state)
 
 static void test_what_is_deployed_through_here_is_removed_there(void **state)
 {
-    static const char sent[] = "{\"service\":\"sent\",\"image\":\"team/sent:1\",\"annotations\":"
-                               "{\"p2pfaas.runtime\":\"openfaas\"}}";
+    static const char sent[] =
+        "{\"service\":\"sent\",\"image\":\"team/sent:1\",\"labels\":"
+        "{\"team\":\"blue\",\"com.openfaas.scale.max\":\"3\"},\"annotations\":"
+        "{\"p2pfaas.runtime\":\"openfaas\",\"topic\":\"faults\"}}";
 
     (void)state;
     expect(post_text(0, "/system/functions", sent), 202, "");
     wait_answer("/function/sent", 200, "sent.openfaas-fn");
+    assert_true(has_seen("\"labels\": {\"com.openfaas.scale.max\": \"3\", \"team\": \"blue\"}"));
+    assert_true(has_seen("\"annotations\": {\"topic\": \"faults\", \"p2pfaas-settings\":"));
     expect(remove_function("sent"), 202, "");
     expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
     assert_true(has_seen("{\"functionName\": \"sent\""));
