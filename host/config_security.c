@@ -152,6 +152,14 @@ static int check(const struct security_config *s, char *why)
     return -1;
 }
 
+static const char *of_gateway(const struct config *c)
+{
+    for (unsigned i = 0; i < c->n_functions; i++)
+        if (c->function[i].runtime == FUNCTION_OPENFAAS)
+            return c->function[i].name;
+    return NULL;
+}
+
 /* Of the login at a gateway, and where that is. */
 static int finish_openfaas(struct config *c, char *why)
 {
@@ -163,6 +171,11 @@ static int finish_openfaas(struct config *c, char *why)
         return -1;
     if (o->gateway[0] && url_parse(&url, o->gateway, reason))
         snprintf(why, P2P_ERRLEN, "gateway: %.200s", reason);
+    else if (!o->gateway[0] && of_gateway(c))
+        snprintf(why, P2P_ERRLEN,
+                 "gateway is missing: functions.%s has runtime openfaas; allowed: the URL of a "
+                 "gateway",
+                 of_gateway(c));
     else if (!o->user[0] != !o->password[0])
         snprintf(why, P2P_ERRLEN,
                  "user: and openfaas.password, or password_file, go together; "

@@ -23,9 +23,11 @@ static struct program *openfaas_open(const struct function_config *f, struct rea
     char url[2048];
 
     if (!home->openfaas) {
-        snprintf(err, P2P_ERRLEN,
-                 "function '%s': runtime openfaas needs openfaas.gateway, the URL of a gateway",
-                 f->name);
+        snprintf(
+            err, P2P_ERRLEN,
+            "function '%s': runtime openfaas needs openfaas.gateway, the URL of a gateway, and "
+            "a restart",
+            f->name);
         return NULL;
     }
     openfaas_url(home->openfaas, f->name, url, sizeof(url));

@@ -51,6 +51,19 @@ void remote_tls_describe(struct remote_tls_said *s, char *out, size_t size)
 /* ---- the request ---- */
 
 /* https://HOST/BASE and what follows the function's name. */
+/* A '#' is a letter of it, for libcurl the end. */
+static int write_target(struct buf *url, const char *target, size_t len)
+{
+    const char *end = target + len, *sharp;
+
+    while ((sharp = memchr(target, '#', (size_t)(end - target)))) {
+        if (buf_append(url, target, (size_t)(sharp - target)) || buf_puts(url, "%23"))
+            return -1;
+        target = sharp + 1;
+    }
+    return buf_append(url, target, (size_t)(end - target));
+}
+
 static int write_url(struct tls_run *t)
 {
     const struct buf *target = &t->run->request->target;
@@ -59,7 +72,7 @@ static int write_url(struct tls_run *t)
 
     if (buf_puts(&t->url, "https://") || buf_puts(&t->url, at->host) ||
         buf_puts(&t->url, rooted ? at->stem : at->base) ||
-        (target->len && buf_append(&t->url, target->data, target->len)))
+        (target->len && write_target(&t->url, target->data, target->len)))
         return -1;
     return buf_text(&t->url) ? 0 : -1;
 }

@@ -545,6 +545,9 @@ static void test_functions_elsewhere_are_read_and_checked(void **state)
     REFUSES(2, "functions:\n  f: {runtime: http, url: 'ftp://a/'}\n", "functions.f.url: 'ftp://a/'",
             "http:// or https://");
     REFUSES(2, "functions:\n  f: {runtime: http, url: 'a b'}\n", "functions.f.url", "allowed");
+    refuses(
+        "functions:\n  f: {runtime: openfaas}\n", NULL, 0,
+        (const char *[]){"openfaas.gateway is missing: functions.f has runtime openfaas", NULL});
     REFUSES(2, "functions:\n  f: {runtime: openfaas, image: 'a?b'}\n", "functions.f.image: 'a?b'");
     REFUSES(2, "functions:\n  f: {runtime: openfaas, replicas_min: 2}\n",
             "functions.f.replicas_min: 2");
