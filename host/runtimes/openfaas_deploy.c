@@ -113,6 +113,20 @@ static bool is_missing(const struct openfaas_deployment *d, const struct openfaa
     return !e && clock_ns() - d->when_ns > LISTED_WITHIN_NS;
 }
 
+/* While the calls of a function that was deployed anew end, two have its name: the newer one,
+ * which comes first, counts. */
+static struct openfaas_deployment *newest(const struct openfaas *o, const char *name)
+{
+    struct openfaas_deployment *d;
+
+    LL_FOREACH(o->deployments, d)
+    {
+        if (strcmp(d->config->name, name) == 0)
+            return d;
+    }
+    return NULL;
+}
+
 void openfaas_deploy_missing(struct openfaas *o)
 {
     struct openfaas_deployment *d;
@@ -121,7 +135,7 @@ void openfaas_deploy_missing(struct openfaas *o)
     {
         const struct openfaas_entry *e = openfaas_list_find(&o->list, d->config->name);
 
-        if (curl_request_is_open(&d->request) || d->leaving)
+        if (curl_request_is_open(&d->request) || d->leaving || d != newest(o, d->config->name))
             continue;
         if (e && !d->deployed && strcmp(e->settings, d->settings) == 0) {
             d->deployed = true;
@@ -135,31 +149,9 @@ void openfaas_deploy_missing(struct openfaas *o)
 
 void openfaas_deploy_describe(const struct openfaas *o, const char *name, char *out, size_t size)
 {
-    const struct openfaas_deployment *d;
+    const struct openfaas_deployment *d = newest(o, name);
 
-    out[0] = '\0';
-    LL_FOREACH(o->deployments, d)
-    {
-        if (strcmp(d->config->name, name) == 0 && d->why[0])
-            snprintf(out, size, "it cannot be deployed: %s", d->why);
-    }
-}
-
-int openfaas_deploy(struct openfaas *o, const struct function_config *f)
-{
-    struct openfaas_deployment *d = calloc(1, sizeof(*d));
-
-    if (!d || openfaas_settings(f, d->settings)) {
-        free(d);
-        return -1;
-    }
-    d->openfaas = o;
-    d->config = f;
-    pthread_mutex_lock(&o->lock);
-    LL_PREPEND(o->deployments, d);
-    pthread_mutex_unlock(&o->lock);
-    openfaas_ask_soon(o);
-    return 0;
+    snprintf(out, size, "%s%s", d && d->why[0] ? "it cannot be deployed: " : "", d ? d->why : "");
 }
 
 static void cancel(struct openfaas_deployment *d)
@@ -167,6 +159,25 @@ static void cancel(struct openfaas_deployment *d)
     curl_request_cancel(&d->request);
     cJSON_free(d->body);
     d->body = NULL;
+}
+
+int openfaas_deploy(struct openfaas *o, const struct function_config *f)
+{
+    struct openfaas_deployment *d = calloc(1, sizeof(*d)), *older = newest(o, f->name);
+
+    if (!d || openfaas_settings(f, d->settings)) {
+        free(d);
+        return -1;
+    }
+    d->openfaas = o;
+    d->config = f;
+    if (older)
+        cancel(older); /* it might come last */
+    pthread_mutex_lock(&o->lock);
+    LL_PREPEND(o->deployments, d);
+    pthread_mutex_unlock(&o->lock);
+    openfaas_ask_soon(o);
+    return 0;
 }
 
 void openfaas_deploy_leaves(struct openfaas *o, const char *name)

@@ -81,6 +81,9 @@ class Behind(Handler):
             if self.command == "PUT" and name not in functions:
                 self.answer(404)
                 return
+            if sent["image"] == "team/bad:1":
+                self.answer(500, b"no such image")
+                return
             functions[name] = {"replicas": 1, "annotations": sent["annotations"]}
         self.answer(202)
 

@@ -1,5 +1,6 @@
 /* A node whose functions are elsewhere: at URLs, and behind an OpenFaaS gateway that is right,
  * wrong, silent, dead, and back. */
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@ static char certificate[96], key[96];
 
 static bool has_seen_it(void *arg)
 {
-    return has_seen(arg);
+    return outside_has_seen(&plain, arg);
 }
 
 /* ---- the node ---- */
@@ -174,6 +175,36 @@ static void test_https_is_for_those_who_can_be_trusted(void **state)
     state_is("other", "certificate");
 }
 
+/* As no client writes it: what comes until the end. */
+static const char *heard(const char *request)
+{
+    static char text[4096];
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)cluster.port),
+                            .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    size_t at = 0;
+    ssize_t n;
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+    while ((n = recv(fd, text + at, sizeof(text) - 1 - at, 0)) > 0)
+        at += (size_t)n;
+    text[at] = '\0';
+    close(fd);
+    return text;
+}
+
+static void test_a_sharp_is_a_letter_of_the_path(void **state)
+{
+    const char *answer = heard("GET /function/secure/a#b?c#d HTTP/1.1\r\nHost: x\r\n"
+                               "Connection: close\r\n\r\n");
+
+    (void)state;
+    if (!strstr(answer, "\"path\": \"/base/a%23b?c%23d\""))
+        fail_msg("%s", answer);
+}
+
 static void test_what_fails_there_fails_here(void **state)
 {
     struct reply r;
@@ -248,14 +279,14 @@ static void test_how_long_it_takes_there_is_measured(void **state)
     const char *delay;
 
     (void)state;
-    rule("late");
+    outside_rule(&plain, "late");
     r = get(0, "/monitoring/scale-delay/there");
     delay = strstr(r.body, "\"delay_seconds\":");
     assert_non_null(delay);
     assert_true(strtod(delay + strlen("\"delay_seconds\":"), NULL) < 3);
     expect(r, 200, "\"runtime\":\"openfaas\"");
     assert_true(wait_until(has_seen_it, (void *)(uintptr_t) "\"scaled\": [0, 1, 2]", PATIENCE));
-    rule("right");
+    outside_rule(&plain, "right");
     wait_state("there", "2 of 2 replicas");
 }
 
@@ -272,24 +303,24 @@ static void test_it_is_scaled_there(void **state)
 static void test_the_last_wish_is_the_last_that_is_told(void **state)
 {
     (void)state;
-    rule("slow");
+    outside_rule(&plain, "slow");
     for (int i = 6; i < 10; i++)
         scale("there", i);
     assert_true(
         wait_until(has_seen_it, (void *)(uintptr_t) "\"scaled\": [0, 1, 2, 5, 6]", PATIENCE));
-    rule("right");
+    outside_rule(&plain, "right");
     wait_state("there", "9 of 9 replicas");
-    assert_true(has_seen("\"scaled\": [0, 1, 2, 5, 6, 9]"));
+    assert_true(outside_has_seen(&plain, "\"scaled\": [0, 1, 2, 5, 6, 9]"));
 }
 
 static void test_a_wish_that_is_refused_is_told(void **state)
 {
     (void)state;
-    rule("fixed");
+    outside_rule(&plain, "fixed");
     scale("there", 3);
     wait_state("there", "9 of 9 replicas; it cannot be scaled: it answers 500: it has as many");
     expect(get(0, "/monitoring/scale-delay/there"), 502, "it answers 500: it has as many");
-    rule("right");
+    outside_rule(&plain, "right");
     scale("there", 9);
     wait_state("there", "\"9 of 9 replicas\"");
 }
@@ -314,19 +345,20 @@ static void test_what_is_listed_can_be_removed_there(void **state)
 {
     (void)state;
     wait_answer("/function/old", 200, "old");
-    rule("closed");
+    outside_rule(&plain, "closed");
     expect(remove_function("old"), 502, "it answers 401: invalid credentials");
-    rule("right");
+    outside_rule(&plain, "right");
     wait_up(1);
     expect(post_text(0, "/function/old", "x"), 200, "old");
     expect(remove_function("old.openfaas-fn"), 202, "");
     expect(post_text(0, "/function/old", "x"), 404, "no function 'old'");
-    assert_true(has_seen("{\"functionName\": \"old\", \"namespace\": \"openfaas-fn\"}"));
+    assert_true(
+        outside_has_seen(&plain, "{\"functionName\": \"old\", \"namespace\": \"openfaas-fn\"}"));
     wait_lists();
     expect(post_text(0, "/function/old", "x"), 404, "no function 'old'");
     expect(remove_function("old"), 404, "");
     expect(remove_function("there"), 409, "change it there");
-    assert_false(has_seen("{\"functionName\": \"there\""));
+    assert_false(outside_has_seen(&plain, "{\"functionName\": \"there\""));
 }
 
 static void test_what_is_deployed_through_here_is_removed_there(void **state)
@@ -339,11 +371,13 @@ static void test_what_is_deployed_through_here_is_removed_there(void **state)
     (void)state;
     expect(post_text(0, "/system/functions", sent), 202, "");
     wait_answer("/function/sent", 200, "sent.openfaas-fn");
-    assert_true(has_seen("\"labels\": {\"com.openfaas.scale.max\": \"3\", \"team\": \"blue\"}"));
-    assert_true(has_seen("\"annotations\": {\"topic\": \"faults\", \"p2pfaas-settings\":"));
+    assert_true(outside_has_seen(
+        &plain, "\"labels\": {\"com.openfaas.scale.max\": \"3\", \"team\": \"blue\"}"));
+    assert_true(
+        outside_has_seen(&plain, "\"annotations\": {\"topic\": \"faults\", \"p2pfaas-settings\":"));
     expect(remove_function("sent"), 202, "");
     expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
-    assert_true(has_seen("{\"functionName\": \"sent\""));
+    assert_true(outside_has_seen(&plain, "{\"functionName\": \"sent\""));
     wait_lists();
     expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
 }
@@ -390,6 +424,57 @@ static void test_it_is_deployed_again_when_it_changed(void **state)
     wait_metric(0, "p2pfaas_reloads_total", 2, PATIENCE);
     wait_answer("/function/made", 200, "made.openfaas-fn");
     assert_true(outside_has_seen(&plain, "\"PUT\": 2, \"POST\": 1"));
+}
+
+static void deploy(const char *method, const char *image)
+{
+    char text[192];
+
+    snprintf(text, sizeof(text),
+             "{\"service\":\"anew\",\"image\":\"%s\",\"annotations\":"
+             "{\"p2pfaas.runtime\":\"openfaas\"}}",
+             image);
+    expect(send_method(method, 0, "/system/functions", text, strlen(text), NULL), 202, "");
+}
+
+static void *call_slowly(void *url)
+{
+    const struct request rq = {.url = url, .body = "x", .len = 1};
+    struct reply r;
+
+    http_call(&rq, &r);
+    reply_free(&r);
+    return NULL;
+}
+
+static bool is_called(void *arg)
+{
+    return metric(0, "p2pfaas_function_slots_running{function=\"anew\"}") == *(double *)arg;
+}
+
+static void test_one_that_still_has_calls_is_not_deployed_over_its_successor(void **state)
+{
+    double one = 1;
+    pthread_t caller;
+
+    (void)state;
+    deploy("POST", "team/anew:1");
+    wait_answer("/function/anew", 200, "anew.openfaas-fn");
+    deploy("PUT", "team/bad:1");
+    wait_state("anew", "it cannot be deployed: it answers 500: no such image");
+    pthread_create(&caller, NULL, call_slowly,
+                   (void *)(uintptr_t)url_of(0, "/function/anew?do=slow"));
+    assert_true(wait_until(is_called, &one, PATIENCE));
+    deploy("PUT", "team/anew:3");
+    assert_true(
+        wait_until(has_seen_it, (void *)(uintptr_t) "\"image\": \"team/anew:3\"", PATIENCE));
+    wait_lists();
+    assert_true(outside_has_seen(&plain, "\"image\": \"team/anew:3\""));
+    state_is("anew", "\"1 of 1 replicas\"");
+    assert_true(is_called(&one));
+    outside_rule(&plain, "right"); /* the slow one ends */
+    pthread_join(caller, NULL);
+    expect(remove_function("anew"), 202, "");
 }
 
 static void test_what_is_gone_from_the_list_is_not_offered(void **state)
@@ -471,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_nobody_is_there_yet),
         cmocka_unit_test(test_a_call_is_passed_on_as_it_came),
         cmocka_unit_test(test_https_is_for_those_who_can_be_trusted),
+        cmocka_unit_test(test_a_sharp_is_a_letter_of_the_path),
         cmocka_unit_test(test_what_fails_there_fails_here),
         cmocka_unit_test(test_what_the_gateway_lists_is_offered),
         cmocka_unit_test(test_how_long_it_takes_there_is_measured),
@@ -482,6 +568,7 @@ int main(void)
         cmocka_unit_test(test_a_function_with_an_image_is_deployed),
         cmocka_unit_test(test_it_is_deployed_again_when_it_changed),
         cmocka_unit_test(test_what_is_deployed_through_here_is_removed_there),
+        cmocka_unit_test(test_one_that_still_has_calls_is_not_deployed_over_its_successor),
         cmocka_unit_test(test_what_is_gone_from_the_list_is_not_offered),
         cmocka_unit_test(test_a_gateway_that_is_wrong_changes_nothing),
         cmocka_unit_test(test_only_so_many_are_offered),
