@@ -108,10 +108,9 @@ void async_take_functions(struct async *a, const struct function_table *t)
         log_event(LOG_ERROR, "functions keep the retry_… that they had", LOG_STR("why", "memory"));
         return;
     }
-    n = 0;
-    for (unsigned i = 0; i < t->n; i++)
+    for (unsigned i = 0, filled = 0; filled < n; i++)
         if (has_rules(t->entries[i].config))
-            read_rules(&list[n++], t->entries[i].config);
+            read_rules(&list[filled++], t->entries[i].config);
     pthread_mutex_lock(&a->lock);
     before = a->functions;
     a->functions = list;

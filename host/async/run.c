@@ -151,9 +151,8 @@ static uint64_t doubled_ms(uint64_t ms, unsigned times, uint64_t most)
     return (ms < most ? ms : most) * 1000000;
 }
 
-/* Where one of a function finds no room its next would find none either, so they all wait, this
- * one longer. */
-static void wait_to_run(struct async_run *r, bool all)
+/* The next of its function would not run either, so they all wait, this one longer. */
+static void wait_to_run(struct async_run *r)
 {
     struct async_worker *w = r->worker;
     struct queue_entry *e = r->entry;
@@ -161,10 +160,8 @@ static void wait_to_run(struct async_run *r, bool all)
     uint64_t now = clock_ns(), most_ms = w->settings.retry.policy.max_wait_ns / 1000000;
 
     async_count(w, ASYNC_NO_ROOM);
-    if (all) {
-        queue_pause(g, now + doubled_ms(NO_ROOM_MS, g->refused, MOST_PAUSE_MS));
-        g->refused += g->refused < 16;
-    }
+    queue_pause(g, now + doubled_ms(NO_ROOM_MS, g->refused, MOST_PAUSE_MS));
+    g->refused += g->refused < 16;
     queue_ended(&w->queue, e);
     async_later(w, e, LINE_RUN, now + doubled_ms(NO_ROOM_MS, e->refusals, most_ms));
     e->refusals += e->refusals < 64;
@@ -202,7 +199,7 @@ static void on_answer(struct async_run *r, enum call_result how)
         http_response_clear(&r->response);
     if (!ran && !is_final(status)) {
         if (async_now_ms() - r->entry->accepted_ms < w->settings.expiry_ms) {
-            wait_to_run(r, status != 404);
+            wait_to_run(r);
             return;
         }
         http_response_clear(&r->response);
