@@ -1,5 +1,6 @@
 /* A node whose functions are elsewhere: at URLs, and behind an OpenFaaS gateway that is right,
  * wrong, silent, dead, and back. */
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
