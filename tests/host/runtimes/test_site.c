@@ -1,4 +1,4 @@
-// link: host/runtimes/site.c host/endpoint.c host/log.c host/utf8.c
+// link: host/runtimes/site.c host/endpoint.c host/log.c host/timestamp.c host/utf8.c
 /* A host where functions are: which of its addresses is used, and when its name is looked up.
  * The clock, the mailbox and the look-up are the test's. */
 #include <setjmp.h>
