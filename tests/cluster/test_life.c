@@ -227,7 +227,9 @@ static void test_requests_broken_off_anywhere_leave_nothing_behind(void **state)
             else
                 close(fd);
         }
-    assert_true(wait_until(nothing_runs, NULL, 60)); /* the long calls of before end, too */
+    if (!wait_until(nothing_runs, NULL, 60)) /* the long calls of before end, too */
+        fail_msg("%g calls run, %g wait, %g bytes are held", metric(0, "p2pfaas_slots_running"),
+                 metric(0, "p2pfaas_queue_length"), metric(0, "p2pfaas_body_bytes_held"));
     expect(post_text(0, "/function/echo", "x"), 200, "x");
 }
 
