@@ -100,14 +100,11 @@ static void refuse(struct exchange *x, int status, const char *format, ...)
     c->status = status;
 }
 
-static struct exchange *take_first(struct deployments *d)
+static void take_out_first(struct deployments *d, const struct deployment_change *first)
 {
-    struct deployment_change *c = d->first;
-
-    d->first = c->next;
+    d->first = first->next;
     if (!d->first)
         d->last = &d->first;
-    return c->x;
 }
 
 /* The first of those that wait has ended.  [main thread] */
@@ -116,7 +113,8 @@ static void finish(struct exchange *x)
     struct node *n = node_of(x);
     struct deployments *d = &n->deployments;
 
-    answer(take_first(d));
+    take_out_first(d, x->later.held);
+    answer(x);
     if (d->first)
         later_move(d->first->x, &n->shards[0].reactor, begin);
 }

@@ -89,6 +89,10 @@ int openfaas_remove(struct openfaas *o, const char *name, openfaas_removed *done
 
 void openfaas_end_removals(struct openfaas *o)
 {
-    while (o->removals)
-        end(o->removals, 0, "the node is stopping");
+    struct openfaas_removal *r, *next;
+
+    DL_FOREACH_SAFE(o->removals, r, next)
+    {
+        end(r, 0, "the node is stopping");
+    }
 }
