@@ -91,8 +91,10 @@ class Behind(Handler):
         sent = json.loads(body)
         with changed:
             seen["deleted"].append(sent)
-            while rule[0] == "held":
-                changed.wait()
+            if rule[0] == "silent":  # whoever asked does not wait for the end of it
+                changed.wait_for(lambda: rule[0] != "silent")
+                self.answer(503)
+                return
             if rule[0] == "closed":
                 self.answer(401, b"invalid credentials")
                 return

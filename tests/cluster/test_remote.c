@@ -540,12 +540,25 @@ static void test_all_die_and_come_back(void **state)
     wait_up(1);
 }
 
+static void *remove_slowly(void *reply)
+{
+    *(struct reply *)reply = remove_function("extra");
+    return NULL;
+}
+
 static void test_it_stops_while_the_gateway_is_silent(void **state)
 {
+    struct reply r;
+    pthread_t caller;
+
     (void)state;
     outside_rule(&plain, "silent");
     wait_metric(0, "p2pfaas_openfaas_lists_total{answer=\"ok\"}", 1, PATIENCE);
+    pthread_create(&caller, NULL, remove_slowly, &r);
+    assert_true(wait_until(has_seen_it, (void *)(uintptr_t) "Name\": \"extra\"", PATIENCE));
     assert_true(stop_node(0));
+    pthread_join(caller, NULL);
+    expect(r, 503, "the node is stopping");
     outside_rule(&plain, "right");
     start_node(0, NULL);
     wait_answer("/function/extra", 200, "extra");
