@@ -154,6 +154,14 @@ static const char *field_of(const struct exchange *x, const char *name)
     return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
 }
 
+static bool is_on_loopback(const struct exchange *x)
+{
+    char here[ADDRESS_TEXT];
+
+    called_address(x, here);
+    return strncmp(here, "127.", 4) == 0 || strncmp(here, "[::1]", 5) == 0;
+}
+
 static bool check_site(struct exchange *x, enum access_need need)
 {
     struct page_fields f = {.origin = field_of(x, "Origin"),
@@ -162,14 +170,16 @@ static bool check_site(struct exchange *x, enum access_need need)
     bool changes = strcmp(x->request.method, "GET") != 0 || x->route->methods & ROUTE_CHANGES;
     const char *why = NULL;
 
-    if (!(x->route->who & ACCESS_ADMINISTRATION))
+    /* What a peer forwards has the fields of its client. */
+    if (x->route->who == ACCESS_EVERYONE || x->route->kind == ROUTE_PEER)
         return true;
     if (changes && page_is_of_other_site(&f))
         why = "a page of another site may not change this node: the request has an Origin, or a "
               "Sec-Fetch-Site, that is not this one";
-    else if (need == ACCESS_NOTHING && page_asks(&f) && !page_host_is_address(f.host))
-        why = "a page may ask this node, which asks for no password, only where its Host is an "
-              "address or localhost: any site can give its name the address of this node; set "
+    else if (need == ACCESS_NOTHING && f.host && !page_host_is_address(f.host) &&
+             (page_asks(&f) || is_on_loopback(x)))
+        why = "this node asks for no password, so its Host has to be an address or localhost: any "
+              "site can give its name the address of this node, and have its pages ask it; set "
               "security.user and security.password for names";
     if (why)
         refuse_caller(x, ACCESS_OTHER_SITE, MHD_HTTP_FORBIDDEN, why);

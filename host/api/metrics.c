@@ -385,7 +385,7 @@ static void write_async(struct buf *b, const struct async *a)
         [ASYNC_FAILED] = {"async_failed_total", "kept calls that failed for good"},
         [ASYNC_CANCELLED] = {"async_cancelled_total", "kept calls that were cancelled"},
         [ASYNC_RETRIES] = {"async_retries_total", "runs after which another was planned"},
-        [ASYNC_NO_ROOM] = {"async_no_room_total", "times that a kept call found no room to run"},
+        [ASYNC_NO_ROOM] = {"async_no_room_total", "times that a kept call found no room to run, or no such function"},
         [ASYNC_TOLD] = {"async_callbacks_total", "callbacks that were delivered"},
         [ASYNC_NOT_TOLD] = {"async_callbacks_failed_total", "callbacks that were given up"},
         [ASYNC_CALLBACK_RETRIES] = {"async_callback_retries_total",

@@ -125,6 +125,7 @@ void async_tell_result(struct exchange *x)
     struct store_found f;
 
     h->text.limit += x->shard->limits.headers; /* an answer's own lines were added to it */
+    x->response.body.limit = x->shard->limits.body;
     if (find(x, &f, &texts) == 0) {
         if (f.status) {
             answer_result(x, &f);

@@ -64,6 +64,11 @@ uint64_t retry_wait_ns(const struct retry_policy *p, unsigned made, double unit)
     return (uint64_t)(unit * (double)most);
 }
 
+uint64_t retry_longest_ns(const struct retry_policy *p)
+{
+    return p->max_wait_ns > MOST_RETRY_AFTER_NS ? p->max_wait_ns : MOST_RETRY_AFTER_NS;
+}
+
 bool retry_after_ns(const char *text, time_t now, uint64_t *wait_ns)
 {
     size_t digits = strspn(text, "0123456789");

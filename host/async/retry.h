@@ -40,6 +40,9 @@ void retry_rules_merge(struct retry_rules *rules, const struct retry_own *own);
  * max_wait if that is less.  `unit` is a random number from 0 to 1. */
 uint64_t retry_wait_ns(const struct retry_policy *p, unsigned made, double unit);
 
+/* Longer than any wait between two attempts. */
+uint64_t retry_longest_ns(const struct retry_policy *p);
+
 /* The value of a Retry-After field, seconds or a date; an hour at most.  False when it is
  * neither. */
 bool retry_after_ns(const char *text, time_t now, uint64_t *wait_ns);

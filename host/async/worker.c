@@ -68,10 +68,14 @@ void async_later(struct async_worker *w, struct queue_entry *e, enum queue_line 
 static void take_up(void *ctx, const struct store_open_call *c)
 {
     struct async_worker *w = ctx;
-    uint64_t most = w->settings.retry.policy.max_wait_ns, wait = 0;
+    struct retry_rules rules = w->settings.retry;
+    uint64_t most, wait = 0;
     int64_t ms = c->due_ms - async_now_ms();
     struct queue_entry *e;
 
+    if (!c->tells)
+        async_rules(w->async, c->function, &rules);
+    most = retry_longest_ns(&rules.policy);
     /* Whatever the clock did meanwhile. */
     if (ms > 0)
         wait = (uint64_t)ms < most / 1000000 ? (uint64_t)ms * 1000000 : most;
@@ -267,13 +271,12 @@ static void on_wake(struct ev_loop *loop, ev_timer *t, int events)
 static void on_second(struct ev_loop *loop, ev_timer *t, int events)
 {
     struct async_worker *w = t->data;
-    bool more = false;
 
     (void)events;
-    if (async_open_store(w) == 0 && !w->failing && store_kept(w->store) > 0 &&
-        store_purge(w->store, async_now_ms() - w->settings.keep_ms, w->settings.bytes, &more))
+    if (async_open_store(w) == 0 && !w->failing && (store_kept(w->store) > 0 || w->purges) &&
+        store_purge(w->store, async_now_ms() - w->settings.keep_ms, w->settings.bytes, &w->purges))
         log_event(LOG_WARN, "old results cannot be dropped", LOG_STR("why", store_why(w->store)));
-    t->repeat = more ? BETWEEN_PIECES_SECONDS : HOUSEKEEPING_SECONDS;
+    t->repeat = w->purges ? BETWEEN_PIECES_SECONDS : HOUSEKEEPING_SECONDS;
     ev_timer_again(loop, t);
 }
 
@@ -299,6 +302,7 @@ struct async_worker *async_worker_new(struct async *a)
     if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
         seed = clock_ns();
     random_seed(&w->random, seed);
+    w->purges = true; /* what was dropped before the last stop may not be given back yet */
     async_worker_configure(w, &a->settings);
     return w;
 }

@@ -31,6 +31,7 @@ struct async_worker {
     ev_timer wake, second;
     uint64_t commit_ns; /* not before */
     bool failing;       /* the last commit failed */
+    bool purges;        /* the store may have more to drop, or to give back to the disk */
     bool quiesced;
     unsigned accepting;      /* calls in the batch */
     int64_t accepting_bytes; /* of them */

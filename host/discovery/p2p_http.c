@@ -258,7 +258,7 @@ static void answer_exchange(struct exchange *x)
 static const struct route routes[] = {
     {"/list", ROUTE_GET | ROUTE_TO_THE_END, ROUTE_ANSWER, ACCESS_PEERS, answer_list,
      "who is alive, as the original tells it"},
-    {"/reset", ROUTE_GET, ROUTE_ANSWER, ACCESS_ADMINISTRATION, answer_reset,
+    {"/reset", ROUTE_GET | ROUTE_CHANGES, ROUTE_ANSWER, ACCESS_ADMINISTRATION, answer_reset,
      "forgets the nodes of the original"},
     {"/configuration", ROUTE_GET | ROUTE_POST, ROUTE_ANSWER, ACCESS_ADMINISTRATION,
      answer_configuration, "group and seeds; POST adds seeds"},

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/async/store.h"
@@ -158,6 +159,17 @@ static bool some_have_gone(void *all)
     return metric(NODE, "p2pfaas_async_kept_bytes") < *(double *)all;
 }
 
+static bool file_is_small(void *arg)
+{
+    char file[160];
+    struct stat st;
+
+    (void)arg;
+    snprintf(file, sizeof(file), "%s/data0/async.db", cluster.dir);
+    assert_int_equal(stat(file, &st), 0);
+    return st.st_size < 3 << 20;
+}
+
 static void test_calls_go_on_while_old_results_go(void **state)
 {
     enum { OLD = 10000 };
@@ -170,6 +182,7 @@ static void test_calls_go_on_while_old_results_go(void **state)
     wait_state(async_call("/async-function/record", "meanwhile", NULL), "\"state\":\"done\"");
     assert_true(metric(NODE, "p2pfaas_async_kept_bytes") > all / 10);
     wait_state("old", "404 ");
+    assert_true(wait_until(file_is_small, NULL, 20));
 }
 
 static void limit_files(rlim_t bytes)
