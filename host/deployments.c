@@ -16,7 +16,8 @@ struct deployment_change {
     enum deployment_kind kind;
     char name[CONFIG_MAX_NAME + 1];
     struct shared_config *wanted, *before; /* NULL: it is removed; there was none */
-    bool is_gone;                          /* removed at the gateway behind this node */
+    struct shared_config *removed;         /* at the gateway behind this node; NULL: as before */
+    bool is_gone;                          /* it is */
     unsigned shard;                        /* that it visits */
     int status;
     char err[P2P_ERRLEN];
@@ -65,6 +66,7 @@ struct shared_config *deployments_read(struct node *n, const cJSON *json, char e
 /* ---- a change, step by step; the exchange carries it ---- */
 
 static void begin(struct exchange *x);
+static void join(struct exchange *x);
 
 /* [main thread] */
 static void answer(struct exchange *x)
@@ -81,6 +83,7 @@ static void answer(struct exchange *x)
     }
     shared_config_unref(c->wanted);
     shared_config_unref(c->before);
+    shared_config_unref(c->removed);
     free(c);
     x->later.held = NULL;
     later_answer(x);
@@ -100,23 +103,30 @@ static void refuse(struct exchange *x, int status, const char *format, ...)
     c->status = status;
 }
 
-static void take_out_first(struct deployments *d, const struct deployment_change *first)
+/* The first of those that wait makes room for the next. */
+static void leave_queue(struct exchange *x)
 {
-    d->first = first->next;
-    if (!d->first)
+    struct deployment_change *c = x->later.held;
+    struct node *n = node_of(x);
+    struct deployments *d = &n->deployments;
+
+    d->first = c->next;
+    c->next = NULL;
+    if (d->first)
+        later_move(d->first->x, &n->shards[0].reactor, begin);
+    else
         d->last = &d->first;
 }
 
 /* The first of those that wait has ended.  [main thread] */
 static void finish(struct exchange *x)
 {
-    struct node *n = node_of(x);
-    struct deployments *d = &n->deployments;
+    const struct deployment_change *c = x->later.held;
 
-    take_out_first(d, x->later.held);
+    if (c->is_gone && c->status != MHD_HTTP_ACCEPTED)
+        openfaas_redeploy(node_of(x)->openfaas, c->name);
+    leave_queue(x);
     answer(x);
-    if (d->first)
-        later_move(d->first->x, &n->shards[0].reactor, begin);
 }
 
 /* The function is as was asked for its client only when it is so on all threads: each
@@ -259,7 +269,9 @@ static void check(struct exchange *x)
 
     if (c->is_gone && !c->before)
         return;
-    if (f && f->origin == FROM_FILE && !(c->kind == DEPLOYMENT_REMOVE && c->before))
+    if (c->is_gone && c->before != c->removed)
+        refuse(x, MHD_HTTP_CONFLICT, "'%s' was deployed anew meanwhile", c->name);
+    else if (f && f->origin == FROM_FILE && !(c->kind == DEPLOYMENT_REMOVE && c->before))
         refuse(x, MHD_HTTP_CONFLICT,
                "'%s' is a function of %.150s; change it there, or deploy under another name",
                c->name, file ? file : "plugins.yaml");
@@ -282,6 +294,22 @@ static int note_time(struct deployment_change *c)
     return deployment_date(c->wanted, created ? created : today, deployed);
 }
 
+static bool is_at_gateway(const struct node *n, const struct deployment_change *c)
+{
+    const struct function *f = c->kind == DEPLOYMENT_REMOVE && n->openfaas && n->functions
+                                   ? function_table_find(n->functions, c->name, strlen(c->name))
+                                   : NULL;
+
+    return f && f->origin != FROM_FILE && f->config->runtime == FUNCTION_OPENFAAS;
+}
+
+static struct shared_config *find_ref(const struct node *n, const char *name)
+{
+    struct shared_config *c = find(n, name);
+
+    return c ? shared_config_ref(c) : NULL;
+}
+
 /* [main thread] */
 static void begin(struct exchange *x)
 {
@@ -289,9 +317,12 @@ static void begin(struct exchange *x)
     struct node *n = node_of(x);
     struct deployments *d = &n->deployments;
 
-    c->before = find(n, c->name);
-    if (c->before)
-        shared_config_ref(c->before);
+    if (!c->is_gone && is_at_gateway(n, c)) { /* since it waits */
+        leave_queue(x);
+        later_move(x, &n->shards[0].reactor, join);
+        return;
+    }
+    c->before = find_ref(n, c->name);
     check(x);
     if (c->status != MHD_HTTP_ACCEPTED) {
         finish(x);
@@ -327,15 +358,6 @@ static void enqueue(struct exchange *x)
 
 /* ---- at the gateway behind this node, before it has its turn ---- */
 
-static bool is_at_gateway(const struct node *n, const struct deployment_change *c)
-{
-    const struct function *f = c->kind == DEPLOYMENT_REMOVE && n->openfaas && n->functions
-                                   ? function_table_find(n->functions, c->name, strlen(c->name))
-                                   : NULL;
-
-    return f && f->origin != FROM_FILE && f->config->runtime == FUNCTION_OPENFAAS;
-}
-
 /* [main thread] */
 static void on_removed_there(void *owner, int status, const char *why)
 {
@@ -343,7 +365,7 @@ static void on_removed_there(void *owner, int status, const char *why)
     struct deployment_change *c = x->later.held;
     const struct node *n = node_of(x);
 
-    c->is_gone = !why || (status == MHD_HTTP_NOT_FOUND && find(n, c->name));
+    c->is_gone = !why || (status == MHD_HTTP_NOT_FOUND && c->removed);
     if (c->is_gone) {
         enqueue(x);
         return;
@@ -362,9 +384,12 @@ static void join(struct exchange *x)
     struct deployment_change *c = x->later.held;
     struct node *n = node_of(x);
 
-    if (!is_at_gateway(n, c))
+    if (!is_at_gateway(n, c)) {
         enqueue(x);
-    else if (n->stopping || openfaas_remove(n->openfaas, c->name, on_removed_there, x))
+        return;
+    }
+    c->removed = find_ref(n, c->name);
+    if (n->stopping || openfaas_remove(n->openfaas, c->name, on_removed_there, x))
         on_removed_there(x, 0, n->stopping ? "the node is stopping" : "out of memory");
 }
 

@@ -8,7 +8,7 @@
  * When it cannot be offered the file is as before.
  *
  * One that runs at the OpenFaaS gateway behind this node is removed there before all that, and
- * when the gateway does not do it, here neither.
+ * when the gateway does not do it, here neither; nor what was deployed anew meanwhile.
  */
 #ifndef HOST_DEPLOYMENTS_H
 #define HOST_DEPLOYMENTS_H
@@ -35,7 +35,8 @@ void deployments_release(struct deployments *d);
 struct shared_config *deployments_read(struct node *n, const cJSON *json, char err[P2P_ERRLEN]);
 
 enum deployment_kind { DEPLOYMENT_ADD, DEPLOYMENT_REPLACE, DEPLOYMENT_REMOVE };
-/* Inside a handler; answers the exchange later: 202, 400, 404, 409, 500 or 503.  Takes over
+/* Inside a handler; answers the exchange later: 202, 400, 404, 409, 500, 502
+ * or 503.  Takes over
  * `wanted`, which is NULL for DEPLOYMENT_REMOVE. */
 void deployments_change(struct exchange *x, enum deployment_kind kind, const char *name,
                         struct shared_config *wanted);

@@ -7,6 +7,7 @@
 
 #include "host/log.h"
 #include "host/node.h"
+#include "host/runtimes/openfaas_gateway.h"
 
 static void function_closed(void *ctx)
 {
@@ -51,6 +52,19 @@ static void tell_shards(struct node *n)
     }
 }
 
+/* What is gone or was defined anew is no more deployed at the gateway, however long its calls
+ * take to end. */
+static void forget_deployments(struct node *n, const struct function_table *old)
+{
+    for (unsigned i = 0; n->openfaas && old && i < old->n; i++) {
+        const struct function *f = old->entries[i].function;
+        const char *name = f->config->name;
+
+        if (function_table_find(n->functions, name, strlen(name)) != f)
+            openfaas_forget(n->openfaas, f->config);
+    }
+}
+
 void node_take_functions(struct node *n, struct function_table *t)
 {
     struct function_table *old = n->functions;
@@ -77,6 +91,7 @@ void node_take_functions(struct node *n, struct function_table *t)
                   "since the node started",
                   LOG_INT("left out", t->left_out), LOG_INT("names", FUNCTION_NAMES_OF_GATEWAY));
     n->functions = t;
+    forget_deployments(n, old);
     function_table_unref(old);
     tell_shards(n);
 }

@@ -26,8 +26,9 @@ struct openfaas_deployment {
     char *body;
     bool is_new;      /* the gateway does not know it: POST */
     bool leaving;     /* it is being removed there */
+    bool gone;        /* it was: whoever asked for that forgets it soon */
     bool deployed;    /* with these settings */
-    uint64_t when_ns; /* that was, or when it was removed */
+    uint64_t when_ns; /* that was */
     char why[160];    /* not; under the lock */
 };
 
@@ -113,8 +114,8 @@ static bool is_missing(const struct openfaas_deployment *d, const struct openfaa
     return !e && clock_ns() - d->when_ns > LISTED_WITHIN_NS;
 }
 
-/* While the calls of a function that was deployed anew end, two have its name: the newer one,
- * which comes first, counts. */
+/* Until one that is deployed anew has taken over, or could not, two have its name: the newer
+ * one, which comes first, counts. */
 static struct openfaas_deployment *newest(const struct openfaas *o, const char *name)
 {
     struct openfaas_deployment *d;
@@ -135,7 +136,8 @@ void openfaas_deploy_missing(struct openfaas *o)
     {
         const struct openfaas_entry *e = openfaas_list_find(&o->list, d->config->name);
 
-        if (curl_request_is_open(&d->request) || d->leaving || d != newest(o, d->config->name))
+        if (curl_request_is_open(&d->request) || d->gone || d != newest(o, d->config->name) ||
+            openfaas_is_leaving(o, d->config->name))
             continue;
         if (e && !d->deployed && strcmp(e->settings, d->settings) == 0) {
             d->deployed = true;
@@ -202,10 +204,18 @@ void openfaas_deploy_left(struct openfaas *o, const char *name, bool is_gone)
         if (!d->leaving || strcmp(d->config->name, name) != 0)
             continue;
         d->leaving = false;
-        if (is_gone) { /* who asked for that forgets it now; else it is missing in a while */
-            d->deployed = true;
-            d->when_ns = clock_ns();
-        }
+        d->gone = is_gone;
+    }
+}
+
+void openfaas_redeploy(struct openfaas *o, const char *name)
+{
+    struct openfaas_deployment *d;
+
+    LL_FOREACH(o->deployments, d)
+    {
+        if (d->gone && strcmp(d->config->name, name) == 0)
+            d->gone = d->deployed = false;
     }
 }
 

@@ -48,7 +48,8 @@ bool openfaas_count(struct openfaas *o, const char *name, struct openfaas_entry 
 /* Asks for the list in a moment: somebody waits for a change.  [home thread] */
 void openfaas_look(struct openfaas *o);
 
-/* Deploys it now and whenever it is missing.  `f` stays until it is forgotten.  0 or -1
+/* Deploys it now and whenever it is missing.  `f` stays until it is forgotten; that is when the
+ * node does not offer it any more, though calls of it may be at work.  0 or -1
  * (memory).  [home thread] */
 int openfaas_deploy(struct openfaas *o, const struct function_config *f);
 /* Nothing happens to one that is not to be deployed. */
@@ -62,8 +63,11 @@ int openfaas_scale(struct openfaas *o, const char *name, unsigned replicas, char
  * and `status` the gateway's; 0 = it gave none. */
 typedef void openfaas_removed(void *owner, int status, const char *why);
 /* Takes it away from the gateway and from the list: `listed` comes before `done`.  `done` comes
- * once, never from inside.  0, or -1 (memory) and it does not.  [home thread] */
+ * once, never from inside.  0, or -1 (memory) and it does not.  What was deployed there is not
+ * deployed again, also when the gateway did not have it (404).  [home thread] */
 int openfaas_remove(struct openfaas *o, const char *name, openfaas_removed *done, void *owner);
+/* It stays a function of this node after all: deployed again, if it is gone there. */
+void openfaas_redeploy(struct openfaas *o, const char *name);
 /* Those that are under way end: the node is stopping.  [home thread] */
 void openfaas_end_removals(struct openfaas *o);
 

@@ -59,7 +59,9 @@ void openfaas_take_out(struct openfaas *o, const char *name);
 void openfaas_deploy_missing(struct openfaas *o);
 /* Under the lock: how it is with the deployment of a function; "" = nothing to say. */
 void openfaas_deploy_describe(const struct openfaas *o, const char *name, char *out, size_t size);
-/* It is being removed: not deployed until it left, or stayed. */
+/* Is it being removed?  Nothing is deployed under its name until it left, or stayed. */
+bool openfaas_is_leaving(const struct openfaas *o, const char *name);
+/* What is deployed under that name is being removed; once it is gone it stays so. */
 void openfaas_deploy_leaves(struct openfaas *o, const char *name);
 void openfaas_deploy_left(struct openfaas *o, const char *name, bool is_gone);
 void openfaas_deploy_stop(struct openfaas *o);

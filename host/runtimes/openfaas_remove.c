@@ -32,13 +32,26 @@ static void free_removal(struct openfaas_removal *r)
     free(r);
 }
 
+bool openfaas_is_leaving(const struct openfaas *o, const char *name)
+{
+    const struct openfaas_removal *r;
+
+    DL_FOREACH(o->removals, r)
+    {
+        if (strcmp(r->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void end(struct openfaas_removal *r, int status, const char *why)
 {
     openfaas_removed *done = r->done;
     void *owner = r->owner;
+    bool is_gone = !why || status == 404;
 
-    openfaas_deploy_left(r->openfaas, r->name, !why);
-    if (!why)
+    openfaas_deploy_left(r->openfaas, r->name, is_gone);
+    if (is_gone)
         openfaas_take_out(r->openfaas, r->name);
     free_removal(r);
     done(owner, status, why);

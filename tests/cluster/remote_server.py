@@ -95,6 +95,8 @@ class Behind(Handler):
                 changed.wait_for(lambda: rule[0] != "silent")
                 self.answer(503)
                 return
+            while rule[0] == "slow":
+                changed.wait()
             if rule[0] == "closed":
                 self.answer(401, b"invalid credentials")
                 return

@@ -1,0 +1,162 @@
+/* What is deployed at an OpenFaaS gateway through a node, and changes while a call or a removal
+ * of it is at work. */
+#include <pthread.h>
+
+#include "tests/cluster/support_outside.h"
+
+enum { PATIENCE = 20 };
+
+static struct outside gateway = {.script = "remote_server.py"};
+
+static int start(void **state)
+{
+    static const char *settings[] = {"node.slots=16", NULL};
+    FILE *f;
+
+    (void)state;
+    fixture_init(1, fixture_functions);
+    cluster.settings = settings;
+    outside_find_port(&gateway);
+    f = fopen(cluster.config, "we");
+    assert_non_null(f);
+    fprintf(f,
+            "scheduler: {plugin: local}\n"
+            "openfaas: {gateway: 'http://127.0.0.1:%s/gw/', user: admin, password: "
+            "hunter2hunter2, refresh: 200ms}\n",
+            gateway.port);
+    fclose(f);
+    outside_start(&gateway);
+    start_node(0, NULL);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    outside_kill(&gateway);
+    fixture_stop();
+    return 0;
+}
+
+static bool has_seen_it(void *arg)
+{
+    return outside_has_seen(&gateway, arg);
+}
+
+static bool is_there(void *arg)
+{
+    struct reply r = post_text(0, "/function/sent", "x");
+    bool is_right = r.status == 200 && strstr(r.body, "/gw/function/sent.openfaas-fn\"");
+
+    (void)arg;
+    reply_free(&r);
+    return is_right;
+}
+
+static void deploy(const char *method, const char *image)
+{
+    char text[192];
+
+    snprintf(text, sizeof(text),
+             "{\"service\":\"sent\",\"image\":\"%s\",\"annotations\":"
+             "{\"p2pfaas.runtime\":\"openfaas\"}}",
+             image);
+    expect(send_method(method, 0, "/system/functions", text, strlen(text), NULL), 202, "");
+}
+
+static struct reply remove_sent(void)
+{
+    static const char body[] = "{\"functionName\":\"sent\"}";
+
+    return send_method("DELETE", 0, "/system/functions", body, strlen(body), NULL);
+}
+
+/* What it lists now was asked for after this. */
+static void wait_lists(void)
+{
+    static const char ok[] = "p2pfaas_openfaas_lists_total{answer=\"ok\"}";
+
+    wait_metric(0, ok, metric(0, ok) + 2, PATIENCE);
+}
+
+static void *call_slowly(void *url)
+{
+    const struct request rq = {.url = url, .body = "x", .len = 1};
+    struct reply r;
+
+    http_call(&rq, &r);
+    reply_free(&r);
+    return NULL;
+}
+
+static bool is_called(void *arg)
+{
+    return metric(0, "p2pfaas_function_slots_running{function=\"sent\"}") == *(double *)arg;
+}
+
+static void test_one_that_still_has_calls_is_not_deployed_after_its_end(void **state)
+{
+    static const char failed[] = "p2pfaas_openfaas_deployments_total{answer=\"failed\"}";
+    static const char here[] = "{\"service\":\"sent\",\"image\":\"cat\",\"annotations\":"
+                               "{\"p2pfaas.runtime\":\"process\",\"p2pfaas.command\":\"cat\"}}";
+    double one = 1, before;
+    pthread_t caller;
+
+    (void)state;
+    deploy("POST", "team/sent:1");
+    assert_true(wait_until(is_there, NULL, PATIENCE));
+    deploy("PUT", "team/bad:1");
+    wait_metric(0, failed, metric(0, failed) + 2, PATIENCE);
+    pthread_create(&caller, NULL, call_slowly,
+                   (void *)(uintptr_t)url_of(0, "/function/sent?do=slow"));
+    assert_true(wait_until(is_called, &one, PATIENCE));
+    expect(send_method("PUT", 0, "/system/functions", here, strlen(here), NULL), 202, "");
+    before = metric(0, failed);
+    wait_lists();
+    assert_true(is_called(&one));
+    assert_true(metric(0, failed) == before);
+    outside_rule(&gateway, "right"); /* the slow one ends */
+    pthread_join(caller, NULL);
+    expect(remove_sent(), 202, "");
+    assert_true(wait_until(is_there, NULL, PATIENCE));
+    expect(remove_sent(), 202, "");
+}
+
+static void *remove_slowly(void *reply)
+{
+    *(struct reply *)reply = remove_sent();
+    return NULL;
+}
+
+static void test_what_is_deployed_anew_meanwhile_stays(void **state)
+{
+    static const char removal[] = "{\"functionName\": \"sent\", \"namespace\": \"openfaas-fn\"}]";
+    struct reply r;
+    pthread_t caller;
+
+    (void)state;
+    deploy("POST", "team/sent:4");
+    assert_true(wait_until(is_there, NULL, PATIENCE));
+    outside_rule(&gateway, "slow");
+    pthread_create(&caller, NULL, remove_slowly, &r);
+    assert_true(wait_until(has_seen_it, (void *)(uintptr_t)removal, PATIENCE));
+    deploy("PUT", "team/sent:5");
+    outside_rule(&gateway, "right");
+    pthread_join(caller, NULL);
+    expect(r, 409, "deployed anew meanwhile");
+    assert_true(wait_until(is_there, NULL, PATIENCE));
+    assert_true(outside_has_seen(&gateway, "\"image\": \"team/sent:5\""));
+    expect(remove_sent(), 202, "");
+    wait_lists();
+    expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_that_still_has_calls_is_not_deployed_after_its_end),
+        cmocka_unit_test(test_what_is_deployed_anew_meanwhile_stays),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
