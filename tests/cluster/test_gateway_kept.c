@@ -287,10 +287,29 @@ static void test_a_folder_that_cannot_be_read(void **state)
     start_node(0, NULL);
 }
 
+static void test_its_folder_is_made_and_is_its_own(void **state)
+{
+    static const char form[] = "%s/p2pfaas --config '%s/plugins.yaml' --set node.data_dir='%s%s' "
+                               "--set node.listen=127.0.0.9 2>&1 | grep -q '%s'";
+    static const char *const cases[][2] = {
+        {"", "node.data_dir: another node has "},
+        {"/no/such", "node.data_dir: cannot make .*/no/such: No such file or directory; allowed"}};
+    char command[512];
+    struct stat made;
+
+    (void)state;
+    assert_int_equal(stat(data, &made), 0);
+    assert_int_equal(made.st_mode & 0777, 0700);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(command, sizeof(command), form, getenv("P2P_TEST_BIN"), cluster.dir, data,
+                 cases[i][0], cases[i][1]);
+        assert_int_equal(system(command), 0);
+    }
+}
+
 static void test_a_file_that_cannot_be_written(void **state)
 {
     (void)state;
-    assert_int_equal(mkdir(data, 0700), 0);
     gateway_write_file(data, "functions", "in the way");
     cli_expect(0, "POST", "/system/functions", "{\"service\":\"up\",\"image\":\"i\"}", 500,
                "functions/up.json");
@@ -373,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_change_under_load_loses_no_call, start, stop),
         cmocka_unit_test_setup_teardown(test_the_file_comes_before_a_deployment, start, stop),
         cmocka_unit_test_teardown(test_a_reload_leaves_docker_as_it_was, stop),
+        cmocka_unit_test_setup_teardown(test_its_folder_is_made_and_is_its_own, start, stop),
         cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_written, start, stop),
         cmocka_unit_test_setup_teardown(test_what_could_not_be_read_again_is_refused, start, stop),
         cmocka_unit_test_teardown(test_a_folder_that_cannot_be_read, stop),
