@@ -18,6 +18,7 @@ struct deployment_change {
     struct shared_config *wanted, *before; /* NULL: it is removed; there was none */
     struct shared_config *removed;         /* at the gateway behind this node; NULL: as before */
     bool is_gone;                          /* it is */
+    bool has_scheduler;                    /* the function of that name, of its own */
     unsigned shard;                        /* that it visits */
     int status;
     char err[P2P_ERRLEN];
@@ -216,14 +217,16 @@ static const char *missing_secret(const struct shared_config *wanted)
     return NULL;
 }
 
-/* A plugin may take its time to begin: it does so here. */
+/* A plugin may take its time to begin: it does so here.  One that could not be selected when
+ * the node started is made now, though the same is wanted as before. */
 static int make_scheduler(struct node *n, struct deployment_change *c)
 {
     const struct scheduler_choice *wanted = c->wanted ? &c->wanted->config.function[0].own : NULL;
     int rc;
 
     if (!wanted || !wanted->plugin ||
-        (c->before && config_same_choice(&c->before->config.function[0].own, wanted)))
+        (c->has_scheduler && c->before &&
+         config_same_choice(&c->before->config.function[0].own, wanted)))
         return 0;
     pthread_mutex_lock(&n->selection);
     rc = node_make_scheduler(n, c->wanted, c->err);
@@ -303,6 +306,13 @@ static bool is_at_gateway(const struct node *n, const struct deployment_change *
     return f && f->origin != FROM_FILE && f->config->runtime == FUNCTION_OPENFAAS;
 }
 
+static bool has_scheduler(const struct node *n, const char *name)
+{
+    const struct function *f = function_table_find(n->functions, name, strlen(name));
+
+    return f && f->own;
+}
+
 static struct shared_config *find_ref(const struct node *n, const char *name)
 {
     struct shared_config *c = find(n, name);
@@ -323,6 +333,7 @@ static void begin(struct exchange *x)
         return;
     }
     c->before = find_ref(n, c->name);
+    c->has_scheduler = has_scheduler(n, c->name);
     check(x);
     if (c->status != MHD_HTTP_ACCEPTED) {
         finish(x);

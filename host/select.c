@@ -86,7 +86,7 @@ bool node_is_rebuilt(struct node *n, struct engine *e)
 /* ---- of functions ---- */
 
 /* As the node's: what was POSTed stays, unless its key changed; that of the key is taken
- * again at a reload when it was built again. */
+ * again at a reload when it was built again.  One that was made ahead is wanted. */
 static bool is_to_be_selected(struct node *n, const struct function_entry *e,
                               const struct function_entry *before, bool is_reload)
 {
@@ -94,7 +94,7 @@ static bool is_to_be_selected(struct node *n, const struct function_entry *e,
     const struct own_scheduler *now = own_scheduler_of(e->function);
     struct engine_current current;
 
-    if (!before)
+    if (!before || e->offer->made)
         return wanted->plugin;
     if (!config_same_choice(&before->config->own, wanted))
         return true;

@@ -269,6 +269,44 @@ static void test_a_reload_leaves_docker_as_it_was(void **state)
     gateway_write_file(cluster.dir, "plugins.yaml", fixture_functions);
 }
 
+static bool is_put(void *body)
+{
+    struct reply r = cli(0, "PUT", "/system/functions", NULL, body);
+    bool is = r.status == 202;
+
+    reply_free(&r);
+    return is;
+}
+
+static void test_a_scheduler_that_was_not_there_at_the_start(void **state)
+{
+    static char body[] = "{\"service\":\"own\",\"image\":\"i\",\"annotations\":{"
+                         "\"p2pfaas.runtime\":\"process\",\"p2pfaas.command\":\"cat\","
+                         "\"p2pfaas.scheduler\":\"reject\"}}";
+    char setting[160], there[160], aside[160];
+    const char *const more[] = {setting, NULL};
+
+    (void)state;
+    snprintf(there, sizeof(there), "%s/reject.so", private_plugins(setting));
+    snprintf(aside, sizeof(aside), "%s/reject.so", cluster.dir);
+    start_node(0, more);
+    cli_expect(0, "POST", "/system/functions", body, 202, "");
+    cli_expect(0, "POST", "/function/own", "x", 503, NULL);
+    assert_true(stop_node(0));
+    assert_int_equal(rename(there, aside), 0);
+    start_node(0, more);
+    wait_log(0, "scheduler not selected");
+    cli_expect(0, "POST", "/function/own", "x", 200, "x");
+    cli_expect(0, "PUT", "/system/functions", body, 400, "no scheduler 'reject'");
+    assert_int_equal(rename(aside, there), 0);
+    assert_true(wait_until(is_put, body, 20));
+    cli_expect(0, "POST", "/function/own", "x", 503, NULL);
+    /* Another function comes: what was POSTed stays. */
+    cli_expect(0, "POST", "/configuration/scheduler?function=own", "{\"name\":\"\"}", 200, NULL);
+    assert_int_equal(cli_deploy(0, "POST", "up", "tr a-z A-Z", ""), 202);
+    cli_expect(0, "POST", "/function/own", "x", 200, "x");
+}
+
 /* ---- what cannot be ---- */
 
 static void test_a_folder_that_cannot_be_read(void **state)
@@ -395,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_its_folder_is_made_and_is_its_own, start, stop),
         cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_written, start, stop),
         cmocka_unit_test_setup_teardown(test_what_could_not_be_read_again_is_refused, start, stop),
+        cmocka_unit_test_teardown(test_a_scheduler_that_was_not_there_at_the_start, stop),
         cmocka_unit_test_teardown(test_a_folder_that_cannot_be_read, stop),
         cmocka_unit_test_teardown(test_what_cannot_be_offered_is_taken_back, stop),
         cmocka_unit_test_teardown(test_without_a_folder_all_ends_with_the_node, stop),
