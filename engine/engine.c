@@ -238,6 +238,16 @@ int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRL
     return rc;
 }
 
+int engine_check(struct engine *e, const struct selection *s, char err[P2P_ERRLEN])
+{
+    struct instance *i = prepare(e, s, err);
+
+    if (!i)
+        return -1;
+    instance_free(i);
+    return 0;
+}
+
 int engine_select_pair(struct engine *e, const struct selection *scheduler,
                        const struct selection *learner, char err[P2P_ERRLEN])
 {

@@ -68,6 +68,9 @@ void engine_free(struct engine *e);
  * parameters differ that are P2P_PARAM_LIVE (and no strings), the current instance
  * goes on with them and hears params_changed(). */
 int engine_select(struct engine *e, const struct selection *s, char err[P2P_ERRLEN]);
+/* Is there such a scheduler, and are these its parameters?  0 or -1 with the reason; nothing
+ * begins, so its init may refuse yet.  [any thread] */
+int engine_check(struct engine *e, const struct selection *s, char err[P2P_ERRLEN]);
 
 /* Scheduler and learner at once, so that neither must do with the other's old one; no
  * learner when `learner` is NULL.  0, or -1 for the scheduler's and -2 for the learner's

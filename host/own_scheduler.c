@@ -75,6 +75,11 @@ static int check_learner(struct node *n, const struct selection *s, char *err)
     return -1;
 }
 
+int own_scheduler_check(struct node *n, const struct selection *s, char err[P2P_ERRLEN])
+{
+    return check_learner(n, s, err) || engine_check(n->engine, s, err) ? -1 : 0;
+}
+
 static void say_selected(const struct own_scheduler *o)
 {
     struct engine_current now;

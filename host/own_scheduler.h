@@ -42,6 +42,8 @@ static inline struct engine *engine_of(const struct node *n, const struct functi
     return o ? o->engine : n->engine;
 }
 
+/* Can a function have it?  As engine_check.  [any thread] */
+int own_scheduler_check(struct node *n, const struct selection *s, char err[P2P_ERRLEN]);
 /* One for the function of that id with its scheduler selected, which nobody uses yet; NULL with
  * the reason.  It may take as long as the plugin wants.  [any thread, under
  * node.selection or node.admin, which keep node.config] */

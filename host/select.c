@@ -138,8 +138,16 @@ static struct own_scheduler *make(struct node *n, const struct shared_config *of
 int node_make_scheduler(struct node *n, struct shared_config *offer, char err[P2P_ERRLEN])
 {
     const struct function_config *f = &offer->config.function[0];
-    uint32_t id = function_names_add(&n->names, f->name, FROM_DEPLOYMENT);
+    struct asked a;
+    char why[P2P_ERRLEN];
+    uint32_t id;
 
+    ask_for(&a, NULL, f->own.plugin, &f->own.parameters);
+    if (own_scheduler_check(n, &a.selection, why)) { /* before its name gets an id for good */
+        say_whose(offer, f, &a, why, err);
+        return -1;
+    }
+    id = function_names_add(&n->names, f->name, FROM_DEPLOYMENT);
     offer->made = id ? make(n, offer, f, id, err) : NULL;
     return offer->made || !id ? 0 : -1; /* without an id it is refused with that reason */
 }

@@ -380,6 +380,11 @@ static void test_what_could_not_be_read_again_is_refused(void **state)
 /* Names have numbers for as long as the node runs, and these are used up. */
 static void test_what_cannot_be_offered_is_taken_back(void **state)
 {
+    static const char *const refused[] = {"none", "learning",
+                                          "{plugin: random, parameters: {max_hops: many}}"};
+    static const char form[] = "{\"service\":\"refused%zu\",\"image\":\"i\",\"annotations\":"
+                               "{\"p2pfaas.scheduler\":\"%s\"}}";
+    char body[256];
     char *text = malloc(64 << 10);
     size_t n = 0;
 
@@ -391,6 +396,10 @@ static void test_what_cannot_be_offered_is_taken_back(void **state)
     gateway_write_file(cluster.dir, "plugins.yaml", text);
     free(text);
     start_node(0, NULL);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) { /* they take no number */
+        snprintf(body, sizeof(body), form, i, refused[i]);
+        cli_expect(0, "POST", "/system/functions", body, 400, "scheduler");
+    }
     assert_int_equal(cli_deploy(0, "POST", "a", "tr a-z A-Z", ""), 202);
     assert_int_equal(cli_deploy(0, "POST", "b", "cat", ""), 202);
     cli_expect(0, "POST", "/system/functions", "{\"service\":\"c\",\"image\":\"i\"}", 500,
