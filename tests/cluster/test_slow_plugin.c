@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "tests/cluster/fixture.h"
+#include "tests/cluster/support_outside.h"
 
 enum { PATIENCE = 20, CALLS = 3 };
 
@@ -31,6 +31,7 @@ static const char source[] =
     "P2P_SCHEDULER_PLUGIN(ops);\n";
 
 static char held[160];
+static struct outside gateway = {.script = "remote_server.py"};
 
 static void hold(void)
 {
@@ -42,8 +43,13 @@ static void hold(void)
 
 static int start(void **state)
 {
-    static char folder[160];
-    static const char *settings[] = {folder, NULL};
+    static char folder[160], url[80];
+    static const char *settings[] = {folder,
+                                     url,
+                                     "openfaas.user=admin",
+                                     "openfaas.password=hunter2hunter2",
+                                     "openfaas.refresh=200ms",
+                                     NULL};
 
     (void)state;
     fixture_init(1, fixture_functions);
@@ -51,6 +57,9 @@ static int start(void **state)
     build_plugin(private_plugins(folder), "slow", source);
     snprintf(held, sizeof(held), "%s/held", cluster.dir);
     setenv("P2P_TEST_HELD", held, 1);
+    outside_find_port(&gateway);
+    outside_start(&gateway);
+    snprintf(url, sizeof(url), "openfaas.gateway=http://127.0.0.1:%s/gw/", gateway.port);
     start_node(0, NULL);
     return 0;
 }
@@ -59,6 +68,7 @@ static int stop(void **state)
 {
     (void)state;
     unlink(held);
+    outside_kill(&gateway);
     fixture_stop();
     return 0;
 }
@@ -84,6 +94,7 @@ static bool has_begun(void *arg)
 
 struct call {
     pthread_t thread;
+    const char *method; /* NULL = POST */
     const char *url;
     const char *body;
     struct reply reply;
@@ -92,7 +103,8 @@ struct call {
 static void *call(void *arg)
 {
     struct call *c = arg;
-    const struct request rq = {.url = c->url, .body = c->body, .len = strlen(c->body)};
+    const struct request rq = {
+        .method = c->method, .url = c->url, .body = c->body, .len = strlen(c->body)};
 
     http_call(&rq, &c->reply);
     return NULL;
@@ -158,13 +170,32 @@ static void test_one_of_a_deployment_begins_once(void **state)
     assert_int_equal(begun(), 2);
 }
 
+/* When it comes there is nothing at the gateway yet, when it has its turn there is. */
+static void test_a_removal_that_waits_for_a_deployment_is_one_at_the_gateway(void **state)
+{
+    static const char sent[] = "{\"service\":\"sent\",\"image\":\"cat\",\"annotations\":"
+                               "{\"p2pfaas.runtime\":\"openfaas\",\"p2pfaas.scheduler\":\"slow\"}}";
+    struct call c, removal = {.method = "DELETE", .body = "{\"functionName\":\"sent\"}"};
+
+    (void)state;
+    post_and_hold(&c, "/system/functions", sent, 3);
+    removal.url = url_of(0, "/system/functions");
+    assert_int_equal(pthread_create(&removal.thread, NULL, call, &removal), 0);
+    others_are_answered();
+    let_go(&c, 202);
+    pthread_join(removal.thread, NULL);
+    expect(removal.reply, 202, "");
+    assert_true(outside_has_seen(&gateway, "{\"functionName\": \"sent\""));
+    expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
+}
+
 static void test_a_reload_comes_afterwards(void **state)
 {
     double before = metric(0, "p2pfaas_reloads_total");
     struct call c;
 
     (void)state;
-    post_and_hold(&c, "/configuration/scheduler", "{\"name\":\"slow\"}", 3);
+    post_and_hold(&c, "/configuration/scheduler", "{\"name\":\"slow\"}", 4);
     kill(cluster.node[0].pid, SIGHUP);
     others_are_answered();
     assert_true(metric(0, "p2pfaas_reloads_total") == before);
@@ -177,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_that_is_selected_for_a_function),
         cmocka_unit_test(test_one_of_a_deployment_begins_once),
+        cmocka_unit_test(test_a_removal_that_waits_for_a_deployment_is_one_at_the_gateway),
         cmocka_unit_test(test_a_reload_comes_afterwards),
     };
 
