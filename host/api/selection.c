@@ -90,12 +90,16 @@ static int take_query(struct exchange *x, cJSON *body)
     const char *asked = api_argument(x, "function", text, sizeof(text));
     const cJSON *said = cJSON_GetObjectItemCaseSensitive(body, "function");
 
-    if (!asked || !cJSON_IsObject(body))
+    const char *name = cJSON_GetStringValue(said);
+
+    if (!asked || !cJSON_IsObject(body) || (name && strcmp(name, asked) == 0))
         return 0;
-    if (!said && cJSON_AddStringToObject(body, "function", asked))
-        return 0;
-    if (cJSON_IsString(said) && strcmp(said->valuestring, asked) == 0)
-        return 0;
+    if (!said) {
+        if (cJSON_AddStringToObject(body, "function", asked))
+            return 0;
+        exchange_error(x, MHD_HTTP_INTERNAL_SERVER_ERROR, CODE_GENERIC, "out of memory");
+        return -1;
+    }
     exchange_error(x, MHD_HTTP_BAD_REQUEST, CODE_BAD_INPUT,
                    "?function= is '%.63s' and \"function\" in the body is another; allowed: one of "
                    "them",
