@@ -204,8 +204,7 @@ int listener_start(struct listener *l, struct shard *s, const struct route_table
     ev_io_init(&l->readable, on_readable, info->epoll_fd, EV_READ);
     l->readable.data = s;
     ev_io_start(s->reactor.loop, &l->readable);
-    s->run_again = true; /* the first run arms the socket */
-    run_daemons(s);
+    s->run_again = true; /* the first run, when the loop does, arms the socket */
     return 0;
 }
 
