@@ -2,8 +2,8 @@
  * page.h - does the page of a site ask, and of which, by what its browser says.
  *
  * Only browsers send Origin and Sec-Fetch-Site, and pages cannot set them; a GET of a page may
- * come without both.  Host is as the page chose it: the owner of a name can have it lead to any address
- * (DNS rebinding), and his page is then of the same site as what is there.
+ * come without both.  Host is as the page chose it: the owner of a name can have it lead to any
+ * address (DNS rebinding), and his page is then of the same site as what is there.
  */
 #ifndef HOST_PAGE_H
 #define HOST_PAGE_H
