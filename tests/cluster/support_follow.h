@@ -32,8 +32,8 @@ static inline void follow(struct follower *f, const char *query, int buffer)
                              .sin_port = htons((uint16_t)port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char request[256];
-    int n = snprintf(request, sizeof(request), "GET /system/logs?%s HTTP/1.1\r\nHost: here\r\n\r\n",
-                     query);
+    int n = snprintf(request, sizeof(request),
+                     "GET /system/logs?%s HTTP/1.1\r\nHost: localhost\r\n\r\n", query);
 
     f->len = 0;
     f->text[0] = '\0';

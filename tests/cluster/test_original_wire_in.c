@@ -497,8 +497,9 @@ static void test_a_node_that_stops_tells(void **state)
 
 static void test_its_probe_is_answered(void **state)
 {
-    static const char text[] = "GET /monitoring/load HTTP/1.1\r\nHost: x\r\nUser-Agent: Machine\r\n"
-                               "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    static const char text[] =
+        "GET /monitoring/load HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Machine\r\n"
+        "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n";
 
     (void)state;
     raw_call(cluster.node[0].address, text, sizeof(text) - 1, &raw);

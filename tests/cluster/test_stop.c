@@ -76,9 +76,9 @@ static bool is_readable(int fd, int ms)
 static void ask(int fd, const char *method, const char *path, const char *body)
 {
     char text[512];
-    int n =
-        snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
-                 method, path, strlen(body), body);
+    int n = snprintf(text, sizeof(text),
+                     "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s", method,
+                     path, strlen(body), body);
 
     send(fd, text, (size_t)n, MSG_NOSIGNAL); /* it may be closed already */
 }
