@@ -1,10 +1,10 @@
 /* A node whose functions are elsewhere: at URLs, and behind an OpenFaaS gateway that is right,
  * wrong, silent, dead, and back. */
 #include <arpa/inet.h>
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "tests/cluster/support_behind.h"
 #include "tests/cluster/support_certificate.h"
 #include "tests/cluster/support_outside.h"
 
@@ -326,39 +326,23 @@ static void test_a_wish_that_is_refused_is_told(void **state)
     wait_state("there", "\"9 of 9 replicas\"");
 }
 
-static struct reply remove_function(const char *name)
-{
-    char body[96];
-
-    snprintf(body, sizeof(body), "{\"functionName\":\"%s\"}", name);
-    return send_method("DELETE", 0, "/system/functions", body, strlen(body), NULL);
-}
-
-/* What it lists now was asked for after this. */
-static void wait_lists(void)
-{
-    static const char ok[] = "p2pfaas_openfaas_lists_total{answer=\"ok\"}";
-
-    wait_metric(0, ok, metric(0, ok) + 2, PATIENCE);
-}
-
 static void test_what_is_listed_can_be_removed_there(void **state)
 {
     (void)state;
     wait_answer("/function/old", 200, "old");
     outside_rule(&plain, "closed");
-    expect(remove_function("old"), 502, "it answers 401: invalid credentials");
+    expect(behind_remove("old"), 502, "it answers 401: invalid credentials");
     outside_rule(&plain, "right");
     wait_up(1);
     expect(post_text(0, "/function/old", "x"), 200, "old");
-    expect(remove_function("old.openfaas-fn"), 202, "");
+    expect(behind_remove("old.openfaas-fn"), 202, "");
     expect(post_text(0, "/function/old", "x"), 404, "no function 'old'");
     assert_true(
         outside_has_seen(&plain, "{\"functionName\": \"old\", \"namespace\": \"openfaas-fn\"}"));
-    wait_lists();
+    behind_wait_lists();
     expect(post_text(0, "/function/old", "x"), 404, "no function 'old'");
-    expect(remove_function("old"), 404, "");
-    expect(remove_function("there"), 409, "change it there");
+    expect(behind_remove("old"), 404, "");
+    expect(behind_remove("there"), 409, "change it there");
     assert_false(outside_has_seen(&plain, "{\"functionName\": \"there\""));
 }
 
@@ -376,10 +360,10 @@ static void test_what_is_deployed_through_here_is_removed_there(void **state)
         &plain, "\"labels\": {\"com.openfaas.scale.max\": \"3\", \"team\": \"blue\"}"));
     assert_true(
         outside_has_seen(&plain, "\"annotations\": {\"topic\": \"faults\", \"p2pfaas-settings\":"));
-    expect(remove_function("sent"), 202, "");
+    expect(behind_remove("sent"), 202, "");
     expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
     assert_true(outside_has_seen(&plain, "{\"functionName\": \"sent\""));
-    wait_lists();
+    behind_wait_lists();
     expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
 }
 
@@ -427,55 +411,26 @@ static void test_it_is_deployed_again_when_it_changed(void **state)
     assert_true(outside_has_seen(&plain, "\"PUT\": 2, \"POST\": 1"));
 }
 
-static void deploy(const char *method, const char *image)
-{
-    char text[192];
-
-    snprintf(text, sizeof(text),
-             "{\"service\":\"anew\",\"image\":\"%s\",\"annotations\":"
-             "{\"p2pfaas.runtime\":\"openfaas\"}}",
-             image);
-    expect(send_method(method, 0, "/system/functions", text, strlen(text), NULL), 202, "");
-}
-
-static void *call_slowly(void *url)
-{
-    const struct request rq = {.url = url, .body = "x", .len = 1};
-    struct reply r;
-
-    http_call(&rq, &r);
-    reply_free(&r);
-    return NULL;
-}
-
-static bool is_called(void *arg)
-{
-    return metric(0, "p2pfaas_function_slots_running{function=\"anew\"}") == *(double *)arg;
-}
-
 static void test_one_that_still_has_calls_is_not_deployed_over_its_successor(void **state)
 {
-    double one = 1;
     pthread_t caller;
 
     (void)state;
-    deploy("POST", "team/anew:1");
+    behind_deploy("POST", "anew", "team/anew:1");
     wait_answer("/function/anew", 200, "anew.openfaas-fn");
-    deploy("PUT", "team/bad:1");
+    behind_deploy("PUT", "anew", "team/bad:1");
     wait_state("anew", "it cannot be deployed: it answers 500: no such image");
-    pthread_create(&caller, NULL, call_slowly,
-                   (void *)(uintptr_t)url_of(0, "/function/anew?do=slow"));
-    assert_true(wait_until(is_called, &one, PATIENCE));
-    deploy("PUT", "team/anew:3");
+    caller = behind_call_slowly("anew");
+    behind_deploy("PUT", "anew", "team/anew:3");
     assert_true(
         wait_until(has_seen_it, (void *)(uintptr_t) "\"image\": \"team/anew:3\"", PATIENCE));
-    wait_lists();
+    behind_wait_lists();
     assert_true(outside_has_seen(&plain, "\"image\": \"team/anew:3\""));
     state_is("anew", "\"1 of 1 replicas\"");
-    assert_true(is_called(&one));
+    assert_true(behind_is_called("anew"));
     outside_rule(&plain, "right"); /* the slow one ends */
     pthread_join(caller, NULL);
-    expect(remove_function("anew"), 202, "");
+    expect(behind_remove("anew"), 202, "");
 }
 
 static void test_what_is_gone_from_the_list_is_not_offered(void **state)
@@ -542,7 +497,7 @@ static void test_all_die_and_come_back(void **state)
 
 static void *remove_slowly(void *reply)
 {
-    *(struct reply *)reply = remove_function("extra");
+    *(struct reply *)reply = behind_remove("extra");
     return NULL;
 }
 

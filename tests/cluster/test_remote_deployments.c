@@ -1,7 +1,6 @@
 /* What is deployed at an OpenFaaS gateway through a node, and changes while a call or a removal
  * of it is at work. */
-#include <pthread.h>
-
+#include "tests/cluster/support_behind.h"
 #include "tests/cluster/support_outside.h"
 
 enum { PATIENCE = 20 };
@@ -53,78 +52,35 @@ static bool is_there(void *arg)
     return is_right;
 }
 
-static void deploy(const char *method, const char *image)
-{
-    char text[192];
-
-    snprintf(text, sizeof(text),
-             "{\"service\":\"sent\",\"image\":\"%s\",\"annotations\":"
-             "{\"p2pfaas.runtime\":\"openfaas\"}}",
-             image);
-    expect(send_method(method, 0, "/system/functions", text, strlen(text), NULL), 202, "");
-}
-
-static struct reply remove_sent(void)
-{
-    static const char body[] = "{\"functionName\":\"sent\"}";
-
-    return send_method("DELETE", 0, "/system/functions", body, strlen(body), NULL);
-}
-
-/* What it lists now was asked for after this. */
-static void wait_lists(void)
-{
-    static const char ok[] = "p2pfaas_openfaas_lists_total{answer=\"ok\"}";
-
-    wait_metric(0, ok, metric(0, ok) + 2, PATIENCE);
-}
-
-static void *call_slowly(void *url)
-{
-    const struct request rq = {.url = url, .body = "x", .len = 1};
-    struct reply r;
-
-    http_call(&rq, &r);
-    reply_free(&r);
-    return NULL;
-}
-
-static bool is_called(void *arg)
-{
-    return metric(0, "p2pfaas_function_slots_running{function=\"sent\"}") == *(double *)arg;
-}
-
 static void test_one_that_still_has_calls_is_not_deployed_after_its_end(void **state)
 {
     static const char failed[] = "p2pfaas_openfaas_deployments_total{answer=\"failed\"}";
     static const char here[] = "{\"service\":\"sent\",\"image\":\"cat\",\"annotations\":"
                                "{\"p2pfaas.runtime\":\"process\",\"p2pfaas.command\":\"cat\"}}";
-    double one = 1, before;
+    double before;
     pthread_t caller;
 
     (void)state;
-    deploy("POST", "team/sent:1");
+    behind_deploy("POST", "sent", "team/sent:1");
     assert_true(wait_until(is_there, NULL, PATIENCE));
-    deploy("PUT", "team/bad:1");
+    behind_deploy("PUT", "sent", "team/bad:1");
     wait_metric(0, failed, metric(0, failed) + 2, PATIENCE);
-    pthread_create(&caller, NULL, call_slowly,
-                   (void *)(uintptr_t)url_of(0, "/function/sent?do=slow"));
-    assert_true(wait_until(is_called, &one, PATIENCE));
+    caller = behind_call_slowly("sent");
     expect(send_method("PUT", 0, "/system/functions", here, strlen(here), NULL), 202, "");
     before = metric(0, failed);
-    wait_lists();
-    assert_true(is_called(&one));
+    behind_wait_lists();
+    assert_true(behind_is_called("sent"));
     assert_true(metric(0, failed) == before);
     outside_rule(&gateway, "right"); /* the slow one ends */
     pthread_join(caller, NULL);
-    expect(remove_sent(), 202, "");
+    expect(behind_remove("sent"), 202, "");
     assert_true(wait_until(is_there, NULL, PATIENCE));
-    expect(remove_sent(), 202, "");
+    expect(behind_remove("sent"), 202, "");
 }
 
 static void *remove_slowly(void *reply)
 {
-    *(struct reply *)reply = remove_sent();
+    *(struct reply *)reply = behind_remove("sent");
     return NULL;
 }
 
@@ -135,19 +91,19 @@ static void test_what_is_deployed_anew_meanwhile_stays(void **state)
     pthread_t caller;
 
     (void)state;
-    deploy("POST", "team/sent:4");
+    behind_deploy("POST", "sent", "team/sent:4");
     assert_true(wait_until(is_there, NULL, PATIENCE));
     outside_rule(&gateway, "slow");
     pthread_create(&caller, NULL, remove_slowly, &r);
     assert_true(wait_until(has_seen_it, (void *)(uintptr_t)removal, PATIENCE));
-    deploy("PUT", "team/sent:5");
+    behind_deploy("PUT", "sent", "team/sent:5");
     outside_rule(&gateway, "right");
     pthread_join(caller, NULL);
     expect(r, 409, "deployed anew meanwhile");
     assert_true(wait_until(is_there, NULL, PATIENCE));
     assert_true(outside_has_seen(&gateway, "\"image\": \"team/sent:5\""));
-    expect(remove_sent(), 202, "");
-    wait_lists();
+    expect(behind_remove("sent"), 202, "");
+    behind_wait_lists();
     expect(post_text(0, "/function/sent", "x"), 404, "no function 'sent'");
 }
 
